@@ -1,0 +1,46 @@
+from booking_site.core.errors import Conflict, Invalid, NotFound
+
+
+class AppointmentNotFound(NotFound):
+    code = "appointment_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no appointment with this id.")
+
+
+class PatientNotFound(NotFound):
+    code = "patient_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no patient with this id.")
+
+
+class PatientInactive(Conflict):
+    code = "patient_inactive"
+
+    def __init__(self) -> None:
+        super().__init__("This patient's record is closed. Reactivate it before booking.")
+
+
+class PatientDoubleBooked(Conflict):
+    code = "patient_double_booked"
+
+    def __init__(self, detail: str = "The patient already has an appointment at that time.") -> None:
+        super().__init__(detail)
+
+
+class DoctorMismatch(Invalid):
+    code = "doctor_mismatch"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The slot belongs to another doctor.",
+            errors=[{"field": "doctor_id", "code": self.code, "detail": "The slot belongs to another doctor."}],
+        )
+
+
+class InvalidTransition(Conflict):
+    code = "invalid_transition"
+
+    def __init__(self, *, status: str, target: str) -> None:
+        super().__init__(f"An appointment that is {status} cannot become {target}.")

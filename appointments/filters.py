@@ -1,0 +1,23 @@
+import django_filters
+from django.db.models import QuerySet
+
+from appointments.models import Appointment, Status
+from booking_site.api.filters import DateFilter, TextFilter
+from doctors.filters import by_department
+
+
+class AppointmentFilter(django_filters.FilterSet):
+    patient = django_filters.UUIDFilter(field_name="patient_id", label="The patient's id.")
+    doctor = TextFilter(field_name="doctor_id", label="The doctor's code.")
+    department = TextFilter(method="filter_department", label="Name or id of the department.")
+    status = django_filters.ChoiceFilter(choices=Status.choices)
+    date = DateFilter(label="Date at the site.")
+    date_from = DateFilter(field_name="date", lookup_expr="gte")
+    date_to = DateFilter(field_name="date", lookup_expr="lte", label="Up to and including this date.")
+
+    class Meta:
+        model = Appointment
+        fields: list[str] = []
+
+    def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        return by_department(queryset, value)

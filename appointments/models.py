@@ -1,0 +1,182 @@
+"""Appointments: who sees whom, when, in which seat, and how it went."""
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.models import IdentifiedRecord
+from booking_site.core.sql import TimestampRange
+from doctors.models import Department, Doctor
+from patients.models import Patient
+from scheduling.models import AvailableSlot
+
+
+class Status(models.TextChoices):
+    BOOKED = "booked", _("booked")
+    CHECKED_IN = "checked_in", _("checked in")
+    IN_PROGRESS = "in_progress", _("in progress")
+    COMPLETED = "completed", _("completed")
+    CANCELLED = "cancelled", _("cancelled")
+    NO_SHOW = "no_show", _("no-show")
+
+
+# The one table of allowed moves.
+MOVES: dict[str, frozenset[str]] = {
+    Status.BOOKED: frozenset({Status.CHECKED_IN, Status.CANCELLED, Status.NO_SHOW}),
+    Status.CHECKED_IN: frozenset({Status.IN_PROGRESS}),
+    Status.IN_PROGRESS: frozenset({Status.COMPLETED}),
+    Status.COMPLETED: frozenset(),
+    Status.CANCELLED: frozenset(),
+    Status.NO_SHOW: frozenset(),
+}
+LIVE = (Status.BOOKED, Status.CHECKED_IN, Status.IN_PROGRESS)  # the patient is, or is to be, somewhere
+SEATLESS = (Status.CANCELLED, Status.NO_SHOW)  # every other status holds its seat
+FINISHED = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    def live(self) -> "AppointmentQuerySet":
+        return self.filter(status__in=LIVE)
+
+
+class Appointment(IdentifiedRecord):
+    """Written by ``appointments.operations`` and, for history in bulk, ``appointments.history``; by nothing else.
+
+    Times and doctor never differ from the slot's: a foreign key over all four columns sees to it. ``date`` and
+    ``time`` are the department's wall clock; ``time`` is empty where imported history knows the day only.
+    """
+
+    patient = models.ForeignKey(
+        Patient, on_delete=models.PROTECT, related_name="appointments", verbose_name=_("patient"), db_index=False
+    )
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="appointments", verbose_name=_("doctor"), db_index=False
+    )
+    department = models.ForeignKey(
+        Department,
+        on_delete=models.PROTECT,
+        related_name="appointments",
+        verbose_name=_("department"),
+        db_index=False,
+    )
+    slot = models.ForeignKey(
+        AvailableSlot,
+        on_delete=models.PROTECT,
+        related_name="appointments",
+        null=True,
+        blank=True,
+        verbose_name=_("slot"),
+        db_constraint=False,  # appointment_follows_slot (migration 0002) holds the slot, the doctor and both times
+    )
+    reason = models.TextField(_("reason"), blank=True, max_length=2000)
+    status = models.CharField(_("status"), max_length=12, choices=Status, default=Status.BOOKED)
+    requested_datetime = models.DateTimeField(_("requested time"), null=True, blank=True)
+    date = models.DateField(_("date"))
+    time = models.TimeField(_("time"), null=True, blank=True)
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    visit_type = models.CharField(_("visit type"), max_length=40, default="consultation")
+    source = models.CharField(_("source"), max_length=40)  # api, console, demo, import:<profile>
+    external_id = models.CharField(_("number at the source"), max_length=100, null=True, blank=True)
+    booked_by = models.CharField(_("booked by"), max_length=200, blank=True)
+    cancellation_reason = models.TextField(_("cancellation reason"), blank=True, max_length=2000)
+    booked_at = models.DateTimeField(_("booked at"))
+    checked_in_at = models.DateTimeField(_("checked in at"), null=True, blank=True)
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    no_show_at = models.DateTimeField(_("no-show at"), null=True, blank=True)
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        db_table = "appointments"
+        ordering = ["starts_at", "id"]
+        verbose_name = _("appointment")
+        verbose_name_plural = _("appointments")
+        indexes = [
+            models.Index(fields=["patient", "status"], name="idx_patient_status"),
+            models.Index(fields=["doctor", "status"], name="idx_doctor_status"),
+            models.Index(fields=["patient", "starts_at", "id"], name="idx_appointment_patient"),
+            models.Index(fields=["doctor", "starts_at", "id"], name="idx_appointment_doctor"),
+            models.Index(fields=["department", "starts_at", "id"], name="idx_appointment_department"),
+            models.Index(fields=["starts_at", "id"], name="idx_appointment_start"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["slot"],
+                name="appointment_one_per_seat",
+                condition=~Q(status__in=SEATLESS),
+                violation_error_code="slot_unavailable",
+                violation_error_message=_("That seat has just been taken. Choose another time."),
+            ),
+            ExclusionConstraint(
+                name="appointment_patient_not_twice",
+                expressions=[("patient", "="), (TimestampRange("starts_at", "ends_at"), "&&")],
+                condition=Q(status__in=LIVE),
+                violation_error_code="patient_double_booked",
+                violation_error_message=_("The patient already has an appointment at that time."),
+            ),
+            models.UniqueConstraint(
+                fields=["source", "external_id"],
+                name="appointment_imported_once",
+                violation_error_code="already_imported",
+                violation_error_message=_("This appointment has been imported before."),
+            ),
+            models.CheckConstraint(
+                name="appointment_status_known",
+                condition=Q(status__in=Status.values),
+                violation_error_code="invalid_status",
+            ),
+            models.CheckConstraint(
+                name="appointment_times_in_order",
+                condition=Q(ends_at__gt=F("starts_at")),
+                violation_error_code="times_out_of_order",
+                violation_error_message=_("An appointment ends after it begins."),
+            ),
+            models.CheckConstraint(
+                name="appointment_has_slot",
+                condition=Q(slot__isnull=False)
+                | Q(source__startswith="import:", external_id__isnull=False, status__in=FINISHED),
+                violation_error_code="slot_required",
+                violation_error_message=_("Only imported history may stand without a slot."),
+            ),
+            models.CheckConstraint(
+                name="appointment_moments_complete",
+                condition=(
+                    Q(status=Status.BOOKED)
+                    | Q(status=Status.CHECKED_IN, checked_in_at__isnull=False)
+                    | Q(status=Status.IN_PROGRESS, started_at__isnull=False)
+                    | Q(status=Status.COMPLETED, completed_at__isnull=False)
+                    | Q(status=Status.CANCELLED, cancelled_at__isnull=False)
+                    | Q(status=Status.NO_SHOW, no_show_at__isnull=False)
+                ),
+                violation_error_code="moment_missing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date:%Y-%m-%d} {self.time:%H:%M}" if self.time else f"{self.date:%Y-%m-%d}"
+
+
+class IdempotencyKey(models.Model):
+    """One answered request of a client: repeated with the same key, it gives the same answer and does nothing."""
+
+    client = models.CharField(max_length=150)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the operation and its body, in hex
+    appointment = models.ForeignKey(Appointment, on_delete=models.CASCADE, null=True, db_index=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        db_table = "idempotency_keys"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "key"],
+                name="idempotency_key_once",
+                violation_error_code="idempotency_key_in_use",
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idx_idempotency_created")]

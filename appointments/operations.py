@@ -1,0 +1,240 @@
+"""The only writers of an appointment. Admin, API and commands all call these.
+
+Each is one transaction (see ``core.operations.operation``): claim what is scarce first, then write, then send the
+domain signal. The constraints named in ``models`` are the guarantee; what is checked here makes the message good.
+Locks are taken in one order everywhere: appointment, patient, slots by key.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Any, NoReturn
+
+from django.db import connection
+from django.utils import timezone
+
+from appointments import signals
+from appointments.exceptions import (
+    AppointmentNotFound,
+    DoctorMismatch,
+    InvalidTransition,
+    PatientDoubleBooked,
+    PatientInactive,
+    PatientNotFound,
+)
+from appointments.idempotency import Idempotency, earlier_answer, remember
+from appointments.models import LIVE, MOVES, Appointment, Status
+from booking_site.core.actor import Actor
+from booking_site.core.ids import uuid7
+from booking_site.core.operations import check_version, operation
+from patients.models import Patient
+from scheduling.availability import CLAIMABLE_SQL
+from scheduling.models import AvailableSlot
+from scheduling.operations import digest, explain_refusal
+
+# Claim the seat and write the appointment in one statement. Three outcomes: a row; no row because the seat could not
+# be claimed or the patient may not book; no row because a constraint stood in the way (DO NOTHING waits for rivals
+# without deadlocking, where a plain INSERT would). No row means roll back, then ask why.
+BOOK = f"""
+WITH claimed AS (
+    UPDATE available_slots
+    SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
+    WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
+    RETURNING id, doctor_id, department_id, date, time, starts_at, ends_at, visit_type
+)
+INSERT INTO appointments (
+    id, patient_id, doctor_id, department_id, slot_id, reason, status, requested_datetime, date, time, starts_at,
+    ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at
+)
+SELECT %(id)s, patients.id, claimed.doctor_id, department_id, claimed.id, %(reason)s, 'booked', %(requested)s::timestamptz, date,
+    time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, '', now(), now(), clock_timestamp()
+FROM claimed, patients
+WHERE patients.id = %(patient_id)s AND patients.is_active
+    AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
+ON CONFLICT DO NOTHING
+RETURNING *
+"""
+
+
+@operation("appointment.booked")
+def book(
+    *,
+    actor: Actor,
+    patient_id: uuid.UUID,
+    slot_id: uuid.UUID,
+    reason: str = "",
+    doctor_id: str | None = None,
+    requested_datetime: datetime | None = None,
+    hold_token: str = "",
+    source: str = "api",
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """Book a patient into a seat. ``doctor_id``, when given, must be the slot's. Returns the appointment.
+
+    Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientInactive, SlotUnavailable, HoldExpired,
+    PatientDoubleBooked, KeyReused.
+    """
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    parameters = {
+        "id": uuid7(),
+        "patient_id": patient_id,
+        "slot_id": slot_id,
+        "doctor_id": doctor_id,
+        "reason": reason,
+        "requested": requested_datetime,
+        "source": source,
+        "booked_by": str(actor),
+        "hold_digest": digest(hold_token),
+    }
+    appointment = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
+    if appointment is None:
+        _explain_booking(patient_id, slot_id, doctor_id, hold_token)
+    remember(idempotency, appointment.pk)
+    signals.appointment_booked.send(sender=book, actor=actor, appointment=appointment)
+    return appointment
+
+
+@operation("appointment.cancelled")
+def cancel(
+    *,
+    actor: Actor,
+    appointment_id: uuid.UUID,
+    reason: str = "",
+    expected_versions: frozenset[str] | None = None,
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """Cancel an appointment and free its seat. Cancelling twice is harmless and keeps the first reason.
+
+    Raises AppointmentNotFound, InvalidTransition, PreconditionFailed, KeyReused.
+    """
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    appointment = _locked(appointment_id)
+    remember(idempotency, appointment.pk)
+    if appointment.status == Status.CANCELLED:
+        return appointment
+    check_version(appointment, expected_versions)
+    _check_move(appointment, Status.CANCELLED)
+    old = {"status": appointment.status}
+    appointment.status = Status.CANCELLED
+    appointment.cancelled_at = timezone.now()
+    appointment.cancellation_reason = reason
+    appointment.save(update_fields=["status", "cancelled_at", "cancellation_reason", "updated_at"])
+    _free(appointment.slot_id)
+    signals.appointment_cancelled.send(sender=cancel, actor=actor, appointment=appointment, old=old)
+    return appointment
+
+
+@operation("appointment.rescheduled")
+def reschedule(
+    *,
+    actor: Actor,
+    appointment_id: uuid.UUID,
+    slot_id: uuid.UUID,
+    reason: str = "",
+    hold_token: str = "",
+    expected_versions: frozenset[str] | None = None,
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """Move an appointment to another seat: the same id, the old seat freed, all or nothing.
+
+    Moving to the seat it already has is harmless. Raises AppointmentNotFound, SlotNotFound, InvalidTransition,
+    PatientInactive, SlotUnavailable, HoldExpired, PatientDoubleBooked, PreconditionFailed, KeyReused.
+    """
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    appointment = _locked(appointment_id)
+    remember(idempotency, appointment.pk)
+    check_version(appointment, expected_versions)
+    if appointment.status != Status.BOOKED:
+        raise InvalidTransition(status=appointment.get_status_display(), target="booked for another time")
+    if appointment.slot_id == slot_id:
+        return appointment
+    # Two moves of one patient could each wait for the other's new times: one after the other, then.
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=appointment.patient_id)
+    if not patient.is_active:
+        raise PatientInactive
+    old_slot_id = appointment.slot_id
+    list(
+        AvailableSlot.objects.select_for_update(no_key=True)
+        .filter(pk__in=[old_slot_id, slot_id])
+        .order_by("pk")
+        .values_list("pk")
+    )
+    slot = _claim(slot_id, hold_token)
+    moved = ("doctor_id", "department_id", "slot_id", "date", "time", "starts_at", "ends_at", "visit_type")
+    old = {name: getattr(appointment, name) for name in moved}
+    _refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
+    for name in moved:
+        setattr(appointment, name, slot.pk if name == "slot_id" else getattr(slot, name))
+    appointment.save(update_fields=[*moved, "updated_at"])
+    _free(old_slot_id)
+    signals.appointment_rescheduled.send(
+        sender=reschedule, actor=actor, appointment=appointment, old=old, reason=reason
+    )
+    return appointment
+
+
+def _locked(appointment_id: uuid.UUID) -> Appointment:
+    appointment = Appointment.objects.select_for_update(no_key=True).filter(pk=appointment_id).first()
+    if appointment is None:
+        raise AppointmentNotFound
+    return appointment
+
+
+def _check_move(appointment: Appointment, target: Status) -> None:
+    if target not in MOVES[appointment.status]:
+        raise InvalidTransition(status=appointment.get_status_display(), target=str(target.label))
+
+
+def _claim(slot_id: uuid.UUID, hold_token: str) -> AvailableSlot:
+    claim = f"""
+        UPDATE available_slots
+        SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
+        WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
+        RETURNING *
+    """
+    parameters = {"slot_id": slot_id, "hold_digest": digest(hold_token)}
+    slot = next(iter(AvailableSlot.objects.raw(claim, parameters)), None)
+    if slot is None:
+        explain_refusal(slot_id, hold_token)
+    return slot
+
+
+def _free(slot_id: uuid.UUID | None) -> None:
+    """Give a booked seat back. A seat withdrawn meanwhile stays withdrawn."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE available_slots SET status = 'available', updated_at = clock_timestamp() "
+            "WHERE id = %s AND status = 'booked'",
+            [slot_id],
+        )
+
+
+def _explain_booking(patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str) -> NoReturn:
+    patient = Patient.objects.filter(pk=patient_id).first()
+    if patient is None:
+        raise PatientNotFound
+    slot: Any = AvailableSlot.objects.filter(pk=slot_id).first()
+    if slot is not None and doctor_id is not None and slot.doctor_id != doctor_id:
+        raise DoctorMismatch
+    if not patient.is_active:
+        raise PatientInactive
+    if slot is not None:
+        # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
+        _refuse_overlap(patient_id, slot)
+    explain_refusal(slot_id, hold_token)
+
+
+def _refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot, but: uuid.UUID | None = None) -> None:
+    other = (
+        Appointment.objects.select_related("doctor")
+        .filter(patient_id=patient_id, status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
+        .exclude(pk=but)
+        .first()
+    )
+    if other is not None:
+        raise PatientDoubleBooked(
+            f"The patient already has an appointment then: {other.date} {other.time:%H:%M}, {other.doctor.name}. "
+            "Move or cancel that one, or choose another time."
+        )

@@ -1,0 +1,82 @@
+from typing import Any
+
+from django.db.models import F
+from rest_framework import serializers
+
+from appointments.models import Status
+from booking_site.api.serializers import RowSerializer, StrictSerializer, Text, localize
+
+MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at")
+
+
+class AppointmentSerializer(RowSerializer):
+    """An appointment. ``date`` and ``time`` are the wall clock at the site; instants carry the site's offset."""
+
+    columns = (
+        *("id", "patient_id", "doctor_id", "department_id", "slot_id", "status", "reason", "date", "time"),
+        *("starts_at", "ends_at", "requested_datetime", "visit_type", "source", "booked_by", "cancellation_reason"),
+        *MOMENTS,
+        *("created_at", "updated_at"),
+    )
+    expressions = {
+        "doctor_name": F("doctor__name"),
+        "department_name": F("department__name"),
+        "time_zone": F("department__time_zone"),
+    }
+
+    id = serializers.UUIDField()
+    patient_id = serializers.UUIDField()
+    doctor_id = serializers.CharField()
+    doctor_name = serializers.CharField()
+    department = serializers.CharField(help_text="The department's name.")
+    department_id = serializers.UUIDField()
+    slot_id = serializers.UUIDField(allow_null=True, help_text="Empty for imported history only.")
+    status = serializers.ChoiceField(Status.choices)
+    reason = serializers.CharField()
+    date = serializers.DateField()
+    time = serializers.TimeField(allow_null=True, help_text="Empty where imported history knows the day only.")
+    time_zone = serializers.CharField(help_text="IANA name of the site's time zone.")
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    requested_datetime = serializers.DateTimeField(allow_null=True)
+    visit_type = serializers.CharField()
+    source = serializers.CharField()
+    booked_by = serializers.CharField()
+    cancellation_reason = serializers.CharField()
+    booked_at = serializers.DateTimeField()
+    checked_in_at = serializers.DateTimeField(allow_null=True)
+    started_at = serializers.DateTimeField(allow_null=True)
+    completed_at = serializers.DateTimeField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    no_show_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    @classmethod
+    def finish(cls, row: dict[str, Any]) -> dict[str, Any]:
+        row["department"] = row.pop("department_name")
+        localize(row, "starts_at", "ends_at", "requested_datetime", *MOMENTS)
+        return row
+
+
+class BookRequest(StrictSerializer):
+    patient_id = serializers.UUIDField()
+    slot_id = serializers.UUIDField()
+    reason = Text(max_length=2000, required=False, allow_blank=True)
+    doctor_id = Text(max_length=32, required=False, help_text="When given, it must be the slot's doctor.")
+    requested_datetime = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="What the patient asked for, with an offset."
+    )
+    hold_token = Text(max_length=200, required=False, help_text="Opens a seat that you hold.")
+
+
+class CancelRequest(StrictSerializer):
+    appointment_id = serializers.UUIDField()
+    reason = Text(max_length=2000, required=False, allow_blank=True)
+
+
+class RescheduleRequest(StrictSerializer):
+    appointment_id = serializers.UUIDField()
+    slot_id = serializers.UUIDField()
+    reason = Text(max_length=2000, required=False, allow_blank=True)
+    hold_token = Text(max_length=200, required=False, help_text="Opens a seat that you hold.")

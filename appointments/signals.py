@@ -1,0 +1,14 @@
+"""Sent by ``appointments.operations`` inside the transaction, with ``send()``: an audit that fails stops the booking.
+
+``appointment_booked``: sender: book; actor: Actor; appointment: Appointment
+``appointment_cancelled``: sender: cancel; actor: Actor; appointment: Appointment; old: {field: value}
+``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value}; reason: str
+``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
+"""
+
+from django.dispatch import Signal
+
+appointment_booked = Signal()
+appointment_cancelled = Signal()
+appointment_rescheduled = Signal()
+history_loaded = Signal()

@@ -1,0 +1,189 @@
+"""Every domain signal becomes one row of the audit log, in the transaction that the signal was sent in."""
+
+from typing import Any
+
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db.models import Model
+from django.dispatch import receiver
+from django.utils import timezone
+
+from appointments import signals as appointments
+from appointments.models import Appointment
+from audit.masking import masked
+from audit.models import AuditLog
+from booking_site.core import signals as core
+from booking_site.core.actor import Actor, actor_of
+from booking_site.core.errors import DomainError
+from scheduling import signals as scheduling
+from scheduling.models import AvailableSlot
+
+
+def write(
+    *,
+    actor: Actor,
+    action: str,
+    status: str = AuditLog.Status.SUCCESS,
+    appointment_id: Any = None,
+    object_type: str = "",
+    object_id: Any = "",
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Add one row: a plain INSERT, which waits for nobody."""
+    AuditLog.objects.create(
+        timestamp=timezone.now(),
+        action=action,
+        status=status,
+        user_id=actor.id[:150],
+        user_kind=actor.kind,
+        user_name=actor.name[:200],
+        on_behalf_of=actor.on_behalf_of[:150],
+        appointment_id=appointment_id,
+        object_type=object_type,
+        object_id=str(object_id)[:64],
+        request_id=actor.request_id,
+        address=actor.address,
+        details=details or {},
+    )
+
+
+def values(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: masked(name, value) for name, value in fields.items()}
+
+
+def of_appointment(appointment: Appointment, *names: str) -> dict[str, Any]:
+    return values({name: getattr(appointment, name) for name in names})
+
+
+@receiver(appointments.appointment_booked)
+def booked(actor: Actor, appointment: Appointment, **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="appointment.booked",
+        appointment_id=appointment.pk,
+        object_type="appointment",
+        object_id=appointment.pk,
+        details={
+            "new": of_appointment(
+                appointment, "status", "patient_id", "doctor_id", "slot_id", "starts_at", "ends_at", "reason", "source"
+            )
+        },
+    )
+
+
+@receiver(appointments.appointment_cancelled)
+def cancelled(actor: Actor, appointment: Appointment, old: dict[str, Any], **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="appointment.cancelled",
+        appointment_id=appointment.pk,
+        object_type="appointment",
+        object_id=appointment.pk,
+        details={
+            "old": values(old),
+            "new": of_appointment(appointment, "status", "patient_id", "slot_id", "cancellation_reason"),
+        },
+    )
+
+
+@receiver(appointments.appointment_rescheduled)
+def rescheduled(actor: Actor, appointment: Appointment, old: dict[str, Any], reason: str, **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="appointment.rescheduled",
+        appointment_id=appointment.pk,
+        object_type="appointment",
+        object_id=appointment.pk,
+        details={
+            "old": values(old),
+            "new": of_appointment(appointment, *old, "patient_id"),
+            "reason": masked("reason", reason),
+        },
+    )
+
+
+@receiver(appointments.history_loaded)
+def history_loaded(actor: Actor, source: str, count: int, **kwargs: Any) -> None:
+    write(actor=actor, action="appointment.imported", details={"new": {"source": source, "count": count}})
+
+
+@receiver(scheduling.slot_held)
+def held(actor: Actor, slot: AvailableSlot, **kwargs: Any) -> None:
+    new = values({"doctor_id": slot.doctor_id, "starts_at": slot.starts_at, "held_until": slot.held_until})
+    write(actor=actor, action="slot.held", object_type="slot", object_id=slot.pk, details={"new": new})
+
+
+@receiver(scheduling.slot_released)
+def released(actor: Actor, slot: AvailableSlot, **kwargs: Any) -> None:
+    write(actor=actor, action="slot.released", object_type="slot", object_id=slot.pk)
+
+
+@receiver(core.record_saved)
+def saved(
+    sender: type[Model],
+    actor: Actor,
+    instance: Model,
+    changes: dict[str, tuple[Any, Any]],
+    created: bool,
+    **kwargs: Any,
+) -> None:
+    kind = sender._meta.model_name or ""
+    new = values({name: new for name, (_, new) in changes.items()})
+    details = {"new": new}
+    if not created:
+        details["old"] = values({name: old for name, (old, _) in changes.items()})
+    write(
+        actor=actor,
+        action=f"{kind}.{'created' if created else 'updated'}",
+        object_type=kind,
+        object_id=instance.pk,
+        details=details,
+    )
+
+
+@receiver(core.refused)
+def refused(actor: Actor, action: str, error: DomainError, subject: dict[str, str], **kwargs: Any) -> None:
+    """A refused operation. The signal comes after its rollback: this row stands by itself and survives."""
+    denied = error.status_code == 403
+    write(
+        actor=actor,
+        action=action,
+        status=AuditLog.Status.DENIED if denied else AuditLog.Status.FAILURE,
+        appointment_id=subject.get("appointment_id"),
+        object_type=action.split(".")[0],
+        object_id=subject.get("appointment_id") or subject.get("slot_id", ""),
+        details={"code": error.code, **subject},
+    )
+
+
+@receiver(core.access_denied)
+def access_denied(actor: Actor, method: str, path: str, code: str, **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="access.denied",
+        status=AuditLog.Status.DENIED,
+        details={"method": method, "path": path[:200], "code": code},
+    )
+
+
+@receiver(user_logged_in)
+def signed_in(request: Any, user: Any, **kwargs: Any) -> None:
+    write(actor=actor_of(request), action="user.signed_in", object_type="user", object_id=user.pk)
+
+
+@receiver(user_logged_out)
+def signed_out(request: Any, user: Any, **kwargs: Any) -> None:
+    if user is not None:
+        actor = Actor(kind="user", id=str(user.pk), name=user.get_username(), request_id=request.request_id)
+        write(actor=actor, action="user.signed_out", object_type="user", object_id=user.pk)
+
+
+@receiver(user_login_failed)
+def sign_in_failed(credentials: dict[str, Any], request: Any = None, **kwargs: Any) -> None:
+    """The name that was tried is masked: people type passwords into the wrong field."""
+    tried = str(credentials.get("username", ""))
+    write(
+        actor=actor_of(request),
+        action="user.sign_in_failed",
+        status=AuditLog.Status.FAILURE,
+        details={"username": tried[:2] + "***"},
+    )

@@ -1,0 +1,163 @@
+"""Two ways to page. Pages by number for small lists; by key for large ones, where a deep page costs what the first does."""
+
+import base64
+import binascii
+import uuid
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db.models import Q, QuerySet
+from rest_framework import pagination
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+
+def _whole_number(request: Any, name: str, default: int) -> int:
+    value = request.query_params.get(name, "")
+    if value == "":
+        return default
+    if not (value.isascii() and value.isdigit() and len(value) <= 9 and int(value) >= 1):
+        raise ValidationError({name: [f"{name} must be a whole number from 1."]}, code="invalid")
+    return int(value)
+
+
+def _page_size_parameter() -> dict[str, Any]:
+    return {
+        "name": "page_size",
+        "in": "query",
+        "description": f"Rows a page; more than {MAX_PAGE_SIZE} counts as {MAX_PAGE_SIZE}.",
+        "schema": {"type": "integer", "minimum": 1, "default": PAGE_SIZE},
+    }
+
+
+class PageNumberPagination(pagination.PageNumberPagination):
+    """``{"count", "next", "previous", "results"}``."""
+
+    page_size = PAGE_SIZE
+    page_size_query_param = "page_size"
+    max_page_size = MAX_PAGE_SIZE
+    parameters = ("page", "page_size")
+
+    def get_page_size(self, request: Any) -> int:
+        return min(_whole_number(request, "page_size", PAGE_SIZE), MAX_PAGE_SIZE)
+
+    def get_page_number(self, request: Any, paginator: Any) -> int:
+        return _whole_number(request, "page", 1)
+
+
+class KeysetPagination(pagination.BasePagination):
+    """``{"next", "previous", "results"}`` and ``count`` only when asked for with ``?count=true``.
+
+    Ordered by (starts_at, id), which an index gives without a sort. A cursor is the key of the row to go on from.
+    """
+
+    parameters = ("cursor", "page_size", "count", "ordering")
+
+    def paginate_queryset(self, queryset: QuerySet, request: Any, view: Any = None) -> list[Any]:
+        self.url = request.build_absolute_uri()
+        size = min(_whole_number(request, "page_size", PAGE_SIZE), MAX_PAGE_SIZE)
+        descending = self._descending(request)
+        self.count = queryset.order_by().count() if self._wants_count(request) else None
+        cursor = request.query_params.get("cursor", "")
+        backwards, key = self._decode(cursor) if cursor else (False, None)
+        ascending = descending == backwards  # the direction in which the index is walked
+        if key is not None:
+            queryset = queryset.filter(self._beyond(key, ascending))
+        order = ("starts_at", "id") if ascending else ("-starts_at", "-id")
+        rows = list(queryset.order_by(*order)[: size + 1])
+        more, rows = len(rows) > size, rows[:size]
+        if backwards:
+            rows.reverse()
+        self.next = self._encode(rows[-1], backwards=False) if rows and (more or backwards) else None
+        self.previous = self._encode(rows[0], backwards=True) if rows and (more if backwards else cursor) else None
+        return rows
+
+    def get_paginated_response(self, data: list[Any]) -> Response:
+        body = {"next": self._link(self.next), "previous": self._link(self.previous), "results": data}
+        if self.count is not None:
+            body = {"count": self.count} | body
+        return Response(body)
+
+    @staticmethod
+    def _beyond(key: tuple[datetime, uuid.UUID], ascending: bool) -> Q:
+        moment, identifier = key
+        if ascending:
+            return Q(starts_at__gte=moment) & (Q(starts_at__gt=moment) | Q(id__gt=identifier))
+        return Q(starts_at__lte=moment) & (Q(starts_at__lt=moment) | Q(id__lt=identifier))
+
+    @staticmethod
+    def _descending(request: Any) -> bool:
+        ordering = request.query_params.get("ordering", "") or "starts_at"
+        if ordering not in ("starts_at", "-starts_at"):
+            raise ValidationError({"ordering": ["ordering must be starts_at or -starts_at."]}, code="invalid")
+        return ordering == "-starts_at"
+
+    @staticmethod
+    def _wants_count(request: Any) -> bool:
+        value = request.query_params.get("count", "") or "false"
+        if value not in ("true", "false"):
+            raise ValidationError({"count": ["count must be true or false."]}, code="invalid")
+        return value == "true"
+
+    def _link(self, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        return replace_query_param(remove_query_param(self.url, "count"), "cursor", cursor)
+
+    @staticmethod
+    def _encode(row: dict[str, Any], *, backwards: bool) -> str:
+        key = orjson.dumps(["p" if backwards else "n", row["starts_at"], row["id"]])
+        return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+    @staticmethod
+    def _decode(cursor: str) -> tuple[bool, tuple[datetime, uuid.UUID]]:
+        try:
+            raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            direction, moment, identifier = orjson.loads(raw)
+            key = datetime.fromisoformat(moment), uuid.UUID(identifier)
+            if direction not in ("n", "p") or key[0].tzinfo is None or not 1900 < key[0].year < 9000:
+                raise ValueError(cursor)
+        except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+            message = "This cursor is not one of ours. Start again without it."
+            raise ValidationError({"cursor": [message]}, code="invalid_cursor") from error
+        return direction == "p", key
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri"}
+        return {
+            "type": "object",
+            "required": ["next", "previous", "results"],
+            "properties": {
+                "count": {"type": "integer", "description": "Only with ?count=true."},
+                "next": link,
+                "previous": link,
+                "results": schema,
+            },
+        }
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "cursor",
+                "in": "query",
+                "description": "Where to go on: taken from next or previous.",
+                "schema": {"type": "string"},
+            },
+            _page_size_parameter(),
+            {
+                "name": "count",
+                "in": "query",
+                "description": "Count all rows as well (slow on large results).",
+                "schema": {"type": "boolean", "default": False},
+            },
+            {
+                "name": "ordering",
+                "in": "query",
+                "schema": {"type": "string", "enum": ["starts_at", "-starts_at"], "default": "starts_at"},
+            },
+        ]

@@ -1,0 +1,26 @@
+"""The calls of ``/api/v1``. A slash at the end works too."""
+
+from django.urls import re_path
+
+from appointments.views import AppointmentViewSet
+from booking_site.api.viewsets import UUID_PATTERN
+from doctors.models import CODE_PATTERN
+from doctors.views import DoctorViewSet
+from patients.views import PatientViewSet
+from scheduling.views import SlotViewSet
+
+CALLS = [
+    ("doctors", DoctorViewSet, {"get": "list"}),
+    (f"doctors/(?P<pk>{CODE_PATTERN})", DoctorViewSet, {"get": "retrieve"}),
+    (f"doctors/(?P<doctor_id>{CODE_PATTERN})/available-slots", SlotViewSet, {"get": "of_doctor"}),
+    ("patients", PatientViewSet, {"get": "list", "post": "create"}),
+    (f"patients/(?P<pk>{UUID_PATTERN})", PatientViewSet, {"get": "retrieve", "patch": "partial_update"}),
+    ("available-slots", SlotViewSet, {"get": "list"}),
+    (f"available-slots/(?P<pk>{UUID_PATTERN})/hold", SlotViewSet, {"post": "hold", "delete": "release"}),
+    ("book-appointment", AppointmentViewSet, {"post": "book"}),
+    ("cancel-appointment", AppointmentViewSet, {"post": "cancel"}),
+    ("reschedule-appointment", AppointmentViewSet, {"post": "reschedule"}),
+    ("appointments", AppointmentViewSet, {"get": "list"}),
+    (f"appointments/(?P<pk>{UUID_PATTERN})", AppointmentViewSet, {"get": "retrieve"}),
+]
+urlpatterns = [re_path(rf"^{pattern}/?\Z", viewset.as_view(actions)) for pattern, viewset, actions in CALLS]

@@ -1,0 +1,49 @@
+"""So many requests a minute for each client, counted in one table that all web processes share."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from rest_framework.throttling import BaseThrottle
+
+from booking_site.api.auth import Token
+
+LEASE = 32  # requests that a process takes from the client's minute at once: one write for so many requests
+
+COUNT = """
+INSERT INTO api_throttle (client, minute, requests) VALUES (%s, %s, %s)
+ON CONFLICT (client, minute) DO UPDATE SET requests = api_throttle.requests + excluded.requests
+RETURNING requests
+"""
+
+
+class ClientThrottle(BaseThrottle):
+    """Never lets more through than the limit. A process may give back an unused lease only by the end of the minute,
+    so a client spread over several processes can be stopped up to one lease per process early."""
+
+    _leases: dict[str, tuple[int, int]] = {}  # client: (minute, requests left)
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        if not isinstance(request.auth, Token):
+            return True
+        limit = request.auth.requests_per_minute
+        limit = settings.API_REQUESTS_PER_MINUTE if limit is None else limit
+        if limit == 0:
+            return True
+        client, minute = request.auth.client_id, int(time.time() // 60)
+        leased_minute, left = self._leases.get(client, (minute, 0))
+        if leased_minute != minute or left == 0:
+            left = self._lease(client, minute, limit)
+        self._leases[client] = (minute, max(0, left - 1))
+        return left > 0
+
+    def wait(self) -> float:
+        return 60 - time.time() % 60
+
+    def _lease(self, client: str, minute: int, limit: int) -> int:
+        size = max(1, min(LEASE, limit // 8))
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [client, minute, size])
+            taken = cursor.fetchone()[0]
+        return max(0, min(size, limit - (taken - size)))

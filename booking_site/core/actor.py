@@ -1,0 +1,42 @@
+"""Who does something: named in every operation, written into every audit row."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actor:
+    """kind and id name the doer; ``on_behalf_of`` the signed-in person whose app it is; the rest says from where."""
+
+    kind: Literal["user", "client", "command", "anonymous"]
+    id: str
+    name: str = ""
+    on_behalf_of: str = ""
+    request_id: str = ""
+    address: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name or self.id}"
+
+
+def actor_of(request: Any) -> Actor:
+    """The actor of an HTTP request: the client application of an API token, or the signed-in user of the console.
+
+    ``request.request_id`` and ``request.client_address`` are set by the request middleware.
+    """
+    where = {
+        "request_id": getattr(request, "request_id", ""),
+        "address": getattr(request, "client_address", ""),
+    }
+    token = getattr(request, "auth", None)
+    user = getattr(request, "user", None)
+    if token is not None and hasattr(token, "client_id"):
+        return Actor(kind="client", id=token.client_id, name=token.client_name, on_behalf_of=token.username, **where)
+    if user is not None and user.is_authenticated:
+        return Actor(kind="user", id=str(user.pk), name=user.get_username(), **where)
+    return Actor(kind="anonymous", id="", **where)
+
+
+def command(name: str) -> Actor:
+    """The actor of a ``manage.py`` command."""
+    return Actor(kind="command", id=name, name=name)

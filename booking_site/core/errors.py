@@ -1,0 +1,111 @@
+"""Domain errors, and the one place where database errors become domain errors.
+
+A domain error is plain Python: a ``code`` for programs, a message for people, the HTTP status that fits it.
+The API turns it into problem+json, the console into a message, a command into a line on standard error.
+"""
+
+from functools import cache
+
+import psycopg.errors
+from django.apps import apps
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.models import BaseConstraint
+
+
+class DomainError(Exception):
+    """What went wrong and what to do next. ``errors`` names single fields: ``[{"field", "code", "detail"}]``."""
+
+    status_code = 400
+    code = "invalid"
+    retry_after: int | None = None  # seconds
+
+    def __init__(self, detail: str, *, code: str | None = None, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+        self.errors = errors or []
+
+
+class Invalid(DomainError):
+    status_code = 400
+
+
+class NotAllowed(DomainError):
+    status_code = 403
+    code = "not_allowed"
+
+
+class NotFound(DomainError):
+    status_code = 404
+    code = "not_found"
+
+
+class Conflict(DomainError):
+    status_code = 409
+    code = "conflict"
+
+
+class PreconditionFailed(DomainError):
+    status_code = 412
+    code = "stale"
+
+    def __init__(
+        self, detail: str = "It has changed since you read it. Read it again, then repeat your change."
+    ) -> None:
+        super().__init__(detail)
+
+
+class KeyReused(DomainError):
+    status_code = 422
+    code = "idempotency_key_reused"
+
+
+class Busy(DomainError):
+    """Somebody else is changing the same thing; nothing was written."""
+
+    status_code = 409
+    code = "busy"
+    retry_after = 1
+
+    def __init__(self, detail: str = "Somebody else is changing this right now. Try again in a moment.") -> None:
+        super().__init__(detail)
+
+
+class Unavailable(DomainError):
+    """The database cannot answer; nothing is known to be written. Safe to repeat with the same Idempotency-Key."""
+
+    status_code = 503
+    code = "unavailable"
+    retry_after = 2
+
+    def __init__(self, detail: str = "The database cannot be reached right now. Try again in a moment.") -> None:
+        super().__init__(detail)
+
+
+@cache
+def _constraints() -> dict[str, BaseConstraint]:
+    return {constraint.name: constraint for model in apps.get_models() for constraint in model._meta.constraints}
+
+
+def from_database(error: DatabaseError) -> DomainError | None:
+    """The domain error that a database error means; None when it is a bug of ours.
+
+    Statuses by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
+    """
+    cause = error.__cause__
+    if isinstance(cause, psycopg.errors.IntegrityError):  # class 23
+        name = cause.diag.constraint_name or ""
+        constraint = _constraints().get(name)
+        if constraint is not None and constraint.violation_error_code:
+            kind = Invalid if isinstance(cause, psycopg.errors.CheckViolation) else Conflict
+            return kind(str(constraint.get_violation_error_message()), code=constraint.violation_error_code)
+        if isinstance(cause, psycopg.errors.ForeignKeyViolation):
+            return Conflict("Something this refers to does not exist, or is still referred to.", code="reference")
+        return None
+    if isinstance(cause, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
+        return Busy()
+    if isinstance(cause, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
+        return Unavailable("Too many changes at once. Try again in a moment.")
+    if isinstance(error, (OperationalError, InterfaceError)):
+        return Unavailable()  # 53xxx, 57P0x, 08xxx and connections lost
+    return None

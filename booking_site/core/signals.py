@@ -1,0 +1,16 @@
+"""Domain signals that belong to no single app. All are sent with ``send()``, so a failing receiver stops the sender.
+
+``record_saved``: a plain record (department, doctor, patient) was registered or changed; inside the transaction.
+    sender: the model; actor: Actor; instance; changes: ``{field: (old, new)}``; created: bool
+``refused``: an operation ended with a domain error; *after* its transaction has rolled back.
+    sender: the operation (a function); actor: Actor; action: the dotted name it would have had;
+    error: DomainError; subject: the operation's identifiers, ``{"patient_id": ..., "slot_id": ...}``
+``access_denied``: somebody was refused by permission.
+    sender: the view class; actor: Actor; method, path: str; code: str
+"""
+
+from django.dispatch import Signal
+
+record_saved = Signal()
+refused = Signal()
+access_denied = Signal()

@@ -1,0 +1,71 @@
+"""PostgreSQL's own functions as Django expressions: used by models, and so by their migrations."""
+
+from typing import Any, TypeVar
+
+from django.contrib.postgres.fields import DateTimeRangeField
+from django.db import models
+from django.db.models import Expression, F, Func, Value
+from django.db.models.functions import Concat
+
+Q = TypeVar("Q", bound=models.QuerySet[Any])
+
+
+class TimestampRange(Func):
+    """``[starts_at, ends_at)``: a visit that ends at ten leaves room for one that begins at ten."""
+
+    function = "tstzrange"
+    output_field = DateTimeRangeField()
+
+
+class Minutes(Func):
+    """A number of minutes as an interval."""
+
+    function = "make_interval"
+    template = "%(function)s(mins => %(expressions)s)"
+    output_field = models.DurationField()
+
+
+class DigitsOnly(Func):
+    """The digits of a text."""
+
+    function = "regexp_replace"
+    template = "%(function)s(%(expressions)s, '[^0-9]', '', 'g')"
+    output_field = models.TextField()
+
+
+class SearchFold(Func):
+    """Text folded for search, the same for what is stored and what is asked: NFKC (two spellings of one name compare
+    equal), accents off, lower case. The database function is made by the first migration of ``booking_site``."""
+
+    function = "search_fold"
+    output_field = models.TextField()
+
+
+class Like(Func):
+    """``a LIKE b`` with a pattern made by the database."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " LIKE "
+    conditional = True
+    output_field = models.BooleanField()
+
+
+class SqlCondition(Expression):
+    """A fixed SQL condition without parameters, for ``filter()``."""
+
+    conditional = True
+    output_field = models.BooleanField()
+
+    def __init__(self, sql: str) -> None:
+        super().__init__()
+        self.sql = sql
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return self.sql, []
+
+
+def containing(queryset: Q, folded: Expression | F, word: str) -> Q:
+    """Rows in which the folded expression contains ``word``, itself folded by the database. Wildcards are literal."""
+    literal = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    pattern = Concat(Value("%"), SearchFold(Value(literal)), Value("%"), output_field=models.TextField())
+    return queryset.filter(Like(folded, pattern))

@@ -1,0 +1,64 @@
+"""Which PostgreSQL: the server that DATABASE_URL names, or the embedded one under VAR_DIR.
+
+One entry for Django's DATABASES is all that the rest of the project sees of the choice.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.core.exceptions import ImproperlyConfigured
+from psycopg.conninfo import conninfo_to_dict
+
+from booking_site.postgres import embedded
+
+# libpq's names for what Django has settings of its own for
+DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+
+
+def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str]) -> dict[str, Any]:
+    """The DATABASES entry.
+
+    url: any PostgreSQL connection URI, several hosts and all libpq parameters included; empty for the embedded server.
+    pool_size: 0 for one persistent connection per worker thread, which measured fastest (more threads than cores, or
+        a pool, only wait for the interpreter lock); more for a shared pool of that size.
+    timeouts: PostgreSQL settings such as ``{"lock_timeout": "3s"}``, applied to each connection. PgBouncer refuses
+        start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
+    """
+    settings: dict[str, Any] = {
+        "ENGINE": "booking_site.postgres",
+        "CONN_MAX_AGE": None if pool_size == 0 else 0,  # persistent: connecting costs more than most requests
+        "CONN_HEALTH_CHECKS": True,  # a restarted server costs nobody a failed request
+        "OPTIONS": {},
+    }
+    if url:
+        options = _parse(url)
+        settings |= {DJANGO_NAMES[name]: options.pop(name) for name in list(options) if name in DJANGO_NAMES}
+    else:
+        files = embedded.files_under(var_dir)
+        settings |= {"NAME": embedded.DATABASE, "USER": embedded.SUPERUSER, "HOST": str(files.socket_dir)}
+        options = {"embedded": files}
+    if timeouts:
+        given = options.get("options", "")
+        options["options"] = " ".join([given, *(f"-c {name}={value}" for name, value in timeouts.items())]).strip()
+    options.setdefault("connect_timeout", 5)
+    if pool_size:
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
+    settings["OPTIONS"] = options
+    return settings
+
+
+def _parse(url: str) -> dict[str, Any]:
+    if not url.startswith(("postgresql://", "postgres://")):
+        scheme = url.split(":", 1)[0]
+        raise ImproperlyConfigured(
+            f"DATABASE_URL must begin with postgresql:// (found {scheme!r}). The guarantees of this system live in "
+            "PostgreSQL; no other database is supported."
+        )
+    try:
+        options: dict[str, Any] = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {error}") from error
+    if not options.get("dbname"):
+        raise ImproperlyConfigured("DATABASE_URL names no database: postgresql://user:password@host:5432/hospital")
+    return options

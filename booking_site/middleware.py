@@ -1,0 +1,81 @@
+"""What every request gets: an id, the true address of the client, a limit on its body."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from functools import cache
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from booking_site.api.errors import problem_response
+from booking_site.core.ids import uuid7
+
+REQUEST_ID = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
+DRAIN = 16 * 1024 * 1024  # bytes of a refused body that are read, so that the client gets to see the answer
+
+Respond = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestContextMiddleware:
+    """``request.request_id`` (the client's X-Request-ID when it looks like one) and ``request.client_address``."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.request_id = given if REQUEST_ID.match(given) else str(uuid7())  # type: ignore[attr-defined]
+        request.client_address = client_address(request)  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+def client_address(request: HttpRequest) -> str:
+    """The nearest address that is no trusted proxy. X-Forwarded-For counts only as far as trusted proxies wrote it."""
+    address = request.META.get("REMOTE_ADDR", "")
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    while hops and _trusted(address):
+        address = hops.pop()
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return ""
+
+
+def _trusted(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in _proxies())
+
+
+@cache
+def _proxies() -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(entry, strict=False) for entry in settings.TRUSTED_PROXIES)
+
+
+class BodyLimitMiddleware:
+    """A body over the limit is 413, whatever reads it later."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        if length > settings.API_MAX_BODY:
+            left = min(length, DRAIN)
+            while left > 0 and (chunk := request.read(min(left, 65536))):
+                left -= len(chunk)
+            return problem_response(
+                request,
+                status=413,
+                code="body_too_large",
+                detail=f"The body has {length} bytes; at most {settings.API_MAX_BODY} are accepted.",
+            )
+        return self.get_response(request)

@@ -1,0 +1,262 @@
+"""All settings, from the environment. ``.env.example`` says what each variable means.
+
+Without DATABASE_URL this is a local installation: embedded PostgreSQL, a secret key kept under VAR_DIR, plain HTTP.
+With DATABASE_URL it is a deployment: it refuses to start without a SECRET_KEY of its own, and expects HTTPS.
+"""
+
+import secrets
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from booking_site.database import database
+
+VERSION = "0.1.0"
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+VAR_DIR = (BASE_DIR / env.str("VAR_DIR", default="var")).resolve()
+DATABASE_URL = env.str("DATABASE_URL", default="")
+LOCAL = not DATABASE_URL
+HTTPS = env.bool("HTTPS", default=not LOCAL and not DEBUG)
+
+
+def _secret_key() -> str:
+    given = env.str("SECRET_KEY", default="")
+    if given:
+        if not DEBUG and (len(given) < 32 or len(set(given)) < 8 or "change" in given or "insecure" in given):
+            raise ImproperlyConfigured(
+                "SECRET_KEY is a placeholder or too short. Make one: "
+                "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+            )
+        return given
+    if not (LOCAL or DEBUG):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Make one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    path = VAR_DIR / "secret_key"
+    try:
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(50))
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"Cannot write to {VAR_DIR}: {error.strerror}. Make the folder writable or set VAR_DIR to one that is."
+        ) from error
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if LOCAL or DEBUG else [])
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # addresses or networks, such as 10.0.0.0/8
+
+# --- applications ------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "booking_site.console",
+    "booking_site.console.adminconfig.ConsoleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "booking_site.api",
+    "oauth2_provider",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "csp",
+    "doctors",
+    "patients",
+    "scheduling",
+    "appointments",
+    "audit",
+    "booking_site",
+]
+MIDDLEWARE = [
+    "booking_site.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "booking_site.middleware.BodyLimitMiddleware",
+]
+ROOT_URLCONF = "booking_site.urls"
+WSGI_APPLICATION = "booking_site.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "booking_site" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- database ----------------------------------------------------------------------------------------------
+
+STATEMENT_TIMEOUT = env.str("STATEMENT_TIMEOUT", default="0")  # wsgi.py sets 10s: commands and migrations may take long
+PGBOUNCER = env.bool("PGBOUNCER", default=False)
+DATABASES = {
+    "default": database(
+        DATABASE_URL,
+        var_dir=VAR_DIR,
+        pool_size=env.int("DATABASE_POOL_SIZE", default=0),
+        timeouts={} if PGBOUNCER else {"lock_timeout": "3s", "statement_timeout": STATEMENT_TIMEOUT},
+    )
+    | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER}
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- language and time ---------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")  # the default of new departments; instants are stored in UTC
+
+# --- static files --------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "booking_site" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- API -----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["booking_site.api.auth.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["booking_site.api.auth.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["booking_site.api.throttling.ClientThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["booking_site.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["booking_site.api.renderers.JSONRenderer"],
+    "DEFAULT_FILTER_BACKENDS": ["booking_site.api.filters.StrictFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "booking_site.api.pagination.PageNumberPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "booking_site.api.errors.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)  # per client; 0 for no limit
+API_MAX_BODY = 1024 * 1024  # bytes
+HOLD_MINUTES = 5
+IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Hospital appointment booking",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+SCOPES = {
+    "doctors:read": "Read doctors and departments",
+    "patients:read": "Read patients",
+    "patients:write": "Register and change patients",
+    "slots:read": "Search free slots",
+    "slots:hold": "Hold a slot and release it",
+    "appointments:read": "Read appointments",
+    "appointments:write": "Book, move and cancel appointments",
+    "frontdesk:write": "Check patients in and keep the queue moving",
+    "audit:read": "Read the audit log",
+}
+OAUTH2_PROVIDER_APPLICATION_MODEL = "api.ApiClient"
+OAUTH2_PROVIDER = {
+    "SCOPES": SCOPES,
+    "SCOPES_BACKEND_CLASS": "booking_site.api.scopes.ClientScopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 14 * 24 * 3600,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"] if HTTPS else ["https", "http"],
+    "PKCE_REQUIRED": True,
+    # RFC 9700, Best Current Practice for OAuth 2.0 Security; tokens are stored as SHA-256 only
+    "COMPLIANT_BCP_RFC9700_IMPLICIT_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PASSWORD_GRANT": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_METHOD": True,
+    "COMPLIANT_BCP_RFC9700_ACCESS_TOKEN_TRANSPORT": True,
+    "COMPLIANT_BCP_RFC9700_AUTHZ_RESPONSE_ISS": True,
+    "COMPLIANT_BCP_RFC9700_TOKEN_STORAGE": True,
+    "COMPLIANT_BCP_RFC9700_REFRESH_TOKEN": True,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_SCHEME": HTTPS,
+    "COMPLIANT_BCP_RFC9700_REDIRECT_URI_MATCHING": True,
+    "COMPLIANT_BCP_RFC9700_PKCE_REQUIRED": True,
+}
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
+CORS_URLS_REGEX = r"^/(api|oauth)/"
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+# --- security ------------------------------------------------------------------------------------------------
+
+LOGIN_URL = "admin:login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 3600  # a working day
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^api/v1/health"]  # probes speak plain HTTP
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],  # icons inside the style sheets of the API pages
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+# --- logging -------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,76 @@
+"""Factories of valid records. What follows from something else is derived: a slot's wall clock from its instant."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from appointments import operations
+from appointments.models import Appointment
+from booking_site.core.actor import Actor
+from doctors.models import Department, Doctor
+from patients.models import Patient
+from scheduling.models import AvailableSlot
+
+TESTER = Actor(kind="command", id="tests", name="tests")
+
+
+class DepartmentFactory(DjangoModelFactory):
+    class Meta:
+        model = Department
+
+    name = factory.Sequence(lambda n: f"Department {n}")
+    time_zone = "Europe/Berlin"
+
+
+class DoctorFactory(DjangoModelFactory):
+    class Meta:
+        model = Doctor
+
+    id = factory.Sequence(lambda n: f"T-{n:04d}")
+    name = factory.Sequence(lambda n: f"Doctor {n}")
+    department = factory.SubFactory(DepartmentFactory)
+    specialization = "Cardiology"
+
+
+class PatientFactory(DjangoModelFactory):
+    class Meta:
+        model = Patient
+
+    first_name = factory.Sequence(lambda n: f"First{n}")
+    last_name = factory.Sequence(lambda n: f"Last{n}")
+    dob = "1980-02-29"
+
+
+def in_days(days: float, hour: int = 9, minute: int = 0) -> datetime:
+    """A whole instant so many days from now, at that hour UTC."""
+    moment = timezone.now() + timedelta(days=days)
+    return moment.replace(hour=hour, minute=minute, second=0, microsecond=0)
+
+
+class SlotFactory(DjangoModelFactory):
+    """A free seat, half an hour long; each further one begins where the last ended, from a week ahead."""
+
+    class Meta:
+        model = AvailableSlot
+
+    doctor = factory.SubFactory(DoctorFactory)
+    department = factory.LazyAttribute(lambda slot: slot.doctor.department)
+    starts_at = factory.Sequence(lambda n: in_days(7) + timedelta(minutes=30 * n))
+    duration_minutes = 30
+    ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=slot.duration_minutes))
+    date = factory.LazyAttribute(lambda slot: _local(slot).date())
+    time = factory.LazyAttribute(lambda slot: _local(slot).time())
+
+
+def _local(slot) -> datetime:
+    return slot.starts_at.astimezone(ZoneInfo(slot.department.time_zone))
+
+
+def booked(**kwargs) -> Appointment:
+    """An appointment, made by the operation itself. ``patient`` and ``slot`` are made when not given."""
+    patient = kwargs.pop("patient", None) or PatientFactory()
+    slot = kwargs.pop("slot", None) or SlotFactory()
+    return operations.book(actor=TESTER, patient_id=patient.pk, slot_id=slot.pk, **kwargs)

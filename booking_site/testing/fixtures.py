@@ -1,0 +1,127 @@
+"""Fixtures for the tests of all apps (loaded by conftest.py). Real PostgreSQL, real HTTP, nothing mocked."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from rest_framework.test import APIClient
+
+from booking_site.api.clients import issue_token, register
+
+SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The audit log refuses TRUNCATE, which is how transactional tests clean up after themselves."""
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
+
+
+@pytest.fixture
+def shared_data():
+    """The folder of real input files; skips where it is not there."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no real input at {SHARED_DATA} (set SHARED_DATA)")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def make_token(db):
+    """``make_token("slots:read")`` registers a client with these scopes (all without arguments); gives its token."""
+
+    def make(*scopes: str, name: str = "test client", requests_per_minute: int | None = 0) -> str:
+        client, _ = register(name, list(scopes or settings.SCOPES), requests_per_minute)
+        return issue_token(client, days=1)[0]
+
+    return make
+
+
+@pytest.fixture
+def api(make_token):
+    """A client of the API with every scope. Errors are answers, not exceptions."""
+    return api_client(make_token())
+
+
+def api_client(token: str) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _clear_cache():
+    cache.clear()
+
+
+# --- the product as served -----------------------------------------------------------------------------------
+
+
+def test_database_url() -> str:
+    """The DATABASE_URL of the test database, for processes of their own."""
+    parts = connection.settings_dict
+    auth = quote(parts["USER"]) + (f":{quote(parts['PASSWORD'])}" if parts["PASSWORD"] else "")
+    query = f"host={quote(str(parts['HOST']), safe='')}" + (f"&port={parts['PORT']}" if parts["PORT"] else "")
+    return f"postgresql://{auth}@/{quote(parts['NAME'])}?{query}"
+
+
+test_database_url.__test__ = False  # not a test, whatever its name says
+
+
+@pytest.fixture
+def server(transactional_db):
+    """The site under gunicorn with two workers, over the test database: its address."""
+    with serving() as address:
+        yield address
+
+
+class serving:
+    """Serve the test database; a context manager that gives the address."""
+
+    def __init__(self, **environment: str) -> None:
+        self.environment = environment
+
+    def __enter__(self) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "booking_site.testing.settings",
+            "DATABASE_URL": test_database_url(),
+            "SECRET_KEY": settings.SECRET_KEY,
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            "HTTPS": "off",
+            **self.environment,
+        }
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "booking_site.wsgi", "--bind", f"127.0.0.1:{port}"),
+                *("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--no-control-socket"),
+                *("--log-level", "warning"),
+            ],
+            cwd=settings.BASE_DIR,
+            env=environment,
+        )
+        address = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5)
+                return address
+            except OSError:
+                assert self.process.poll() is None, "the server ended at once"
+                time.sleep(0.1)
+        raise AssertionError("the server did not answer within 30 s")
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.terminate()
+        self.process.wait(20)

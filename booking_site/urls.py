@@ -1,0 +1,30 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from booking_site.api import errors, health
+from booking_site.api.docs import openapi_json, redoc, swagger
+from booking_site.api.router import urlpatterns as api_v1
+
+documents = [
+    path("health", health.ready),
+    path("health/", health.ready),
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("openapi.json", openapi_json, name="openapi"),
+    path("docs", swagger, name="docs"),
+    path("redoc", redoc, name="redoc"),
+]
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("oauth/", include("booking_site.api.oauth")),
+    path("api/v1/", include(api_v1)),
+    path("api/v1/", include(documents)),
+    *documents,
+]
+handler400 = errors.bad_request
+handler404 = errors.not_found
+handler500 = errors.server_error

@@ -1,0 +1,115 @@
+"""Departments and the doctors who see patients in them."""
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from django.db import connection, models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.models import IdentifiedRecord, Record, default_time_zone
+from booking_site.core.validators import validate_time_zone
+
+CODE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
+
+
+class Department(IdentifiedRecord):
+    """A part of the hospital at one site. All its local dates and times are in ``time_zone`` (an IANA name)."""
+
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    code = models.CharField(
+        _("code"), max_length=64, unique=True, null=True, blank=True, help_text=_("The hospital's own code, if any.")
+    )
+    site = models.CharField(_("site"), max_length=200, blank=True)
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
+    )
+    phone = models.CharField(_("phone"), max_length=200, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        db_table = "departments"
+        ordering = ["name"]
+        verbose_name = _("department")
+        verbose_name_plural = _("departments")
+        constraints = [
+            models.CheckConstraint(
+                name="department_name_present",
+                condition=Q(name__regex=r"\S"),
+                violation_error_code="required",
+                violation_error_message=_("A department needs a name."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Doctor(Record):
+    """A person (or a clinic without a named doctor) who sees patients. The key is the hospital's own short code."""
+
+    id = models.CharField(
+        _("code"),
+        primary_key=True,
+        max_length=32,
+        blank=True,
+        validators=[RegexValidator(rf"\A{CODE_PATTERN}\Z", message=_("Letters, digits and . _ - only."))],
+        help_text=_("The hospital's own code, such as DOC-0042. Made for you when left empty."),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=200, blank=True)
+    department = models.ForeignKey(
+        Department, on_delete=models.PROTECT, related_name="doctors", verbose_name=_("department"), db_index=False
+    )
+    specialization = models.CharField(_("specialization"), max_length=200, blank=True)
+    experience = models.PositiveSmallIntegerField(_("experience"), null=True, blank=True, help_text=_("Years."))
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        db_table = "doctors"
+        ordering = ["name", "id"]
+        verbose_name = _("doctor")
+        verbose_name_plural = _("doctors")
+        indexes = [
+            models.Index(fields=["department", "is_active"], name="idx_doctor_department"),
+            models.Index(fields=["specialization"], name="idx_doctor_specialization"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="doctor_name_present",
+                condition=Q(name__regex=r"\S"),
+                violation_error_code="required",
+                violation_error_message=_("A doctor needs a name."),
+            ),
+            models.CheckConstraint(
+                name="doctor_code_shape",
+                condition=Q(id__regex=rf"^{CODE_PATTERN}$"),
+                violation_error_code="invalid_code",
+                violation_error_message=_("A doctor's code holds letters, digits and . _ - only."),
+            ),
+            models.CheckConstraint(
+                name="doctor_experience_plausible",
+                condition=Q(experience__isnull=True) | Q(experience__lte=80),
+                violation_error_code="invalid",
+                violation_error_message=_("Experience is a number of years, at most 80."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.id:
+            self.id = next_code()
+        super().save(*args, **kwargs)
+
+
+def next_code() -> str:
+    """The next free code of the form DOC-0042."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT nextval('doctor_code_seq')")
+            code = f"DOC-{cursor.fetchone()[0]:04d}"
+            if not Doctor.objects.filter(pk=code).exists():
+                return code

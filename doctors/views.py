@@ -1,0 +1,14 @@
+from booking_site.api.schema import documented
+from booking_site.api.viewsets import RowViewSet
+from doctors.filters import DoctorFilter
+from doctors.models import CODE_PATTERN, Doctor
+from doctors.serializers import DoctorSerializer
+
+
+@documented("doctors", list="Doctors, by name.", retrieve="One doctor.")
+class DoctorViewSet(RowViewSet):
+    queryset = Doctor.objects.all()
+    serializer_class = DoctorSerializer
+    filterset_class = DoctorFilter
+    lookup_value_regex = CODE_PATTERN
+    scopes = {"list": "doctors:read", "retrieve": "doctors:read"}

@@ -1,0 +1,117 @@
+"""Patients, and how they are found."""
+
+import re
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Concat
+from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.models import IdentifiedRecord
+from booking_site.core.sql import DigitsOnly, SearchFold, containing
+from booking_site.core.validators import validate_birth_date, validate_phone
+
+LONG_AGO = "1850-01-01"  # nobody alive was born before; a typing error was
+
+
+class PatientQuerySet(models.QuerySet["Patient"]):
+    def search(self, text: str) -> "PatientQuerySet":
+        """Patients that match every word of ``text``: names in any order, with or without accents; e-mail; record
+        number; or, when it is all digits and punctuation, a phone number in any format."""
+        if re.fullmatch(r"[0-9+()./\-\s]+", text) and len(re.sub(r"[^0-9]", "", text)) >= 3:
+            return self.by_phone(text) | self.filter(mrn__istartswith=text.strip())
+        found = self
+        for word in text.split()[:8]:
+            found = containing(found, F("search_text"), word)
+        return found
+
+    def by_phone(self, text: str) -> "PatientQuerySet":
+        """By the digits of a phone number. A leading 0 (trunk prefix) or 00 is no part of the international form."""
+        digits = re.sub(r"[^0-9]", "", text)
+        return self.filter(phone_digits__contains=digits.lstrip("0") or digits) if digits else self.none()
+
+    def active(self) -> "PatientQuerySet":
+        return self.filter(is_active=True)
+
+
+class Patient(IdentifiedRecord):
+    """A person who is, was or will be seen. Names are kept exactly as given, in any script.
+
+    One of the two names may be empty (people with a single name), not both. ``dob`` is empty only where the
+    source of an import does not tell.
+    """
+
+    first_name = models.CharField(_("first name"), max_length=200, blank=True)
+    last_name = models.CharField(_("last name"), max_length=200, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    phone = models.CharField(_("phone"), max_length=60, blank=True, validators=[validate_phone])
+    dob = models.DateField(_("date of birth"), null=True, blank=True, validators=[validate_birth_date])
+    insurance_provider = models.CharField(_("insurance provider"), max_length=200, blank=True)
+    insurance_id = models.CharField(_("insurance number"), max_length=100, blank=True)
+    mrn = models.CharField(
+        _("record number"), max_length=64, null=True, blank=True, help_text=_("The hospital's number of the record.")
+    )
+    preferred_language = models.CharField(_("preferred language"), max_length=35, blank=True)  # BCP 47
+    remind_by_email = models.BooleanField(_("may be reminded by e-mail"), default=False)
+    remind_by_sms = models.BooleanField(_("may be reminded by SMS"), default=False)
+    remind_by_phone = models.BooleanField(_("may be reminded by phone"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    search_text = models.GeneratedField(
+        expression=SearchFold(
+            Concat(
+                F("first_name"),
+                Value(" "),
+                F("last_name"),
+                Value(" "),
+                F("email"),
+                Value(" "),
+                Coalesce(F("mrn"), Value("")),
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    phone_digits = models.GeneratedField(
+        expression=DigitsOnly(F("phone")), output_field=models.TextField(), db_persist=True
+    )
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        db_table = "patients"
+        ordering = ["last_name", "first_name", "id"]
+        verbose_name = _("patient")
+        verbose_name_plural = _("patients")
+        indexes = [
+            models.Index(fields=["last_name", "first_name", "id"], name="idx_patient_name"),
+            models.Index(fields=["email"], name="idx_patient_email"),
+            models.Index(fields=["dob"], name="idx_patient_dob"),
+            GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="idx_patient_search"),
+            GinIndex(OpClass(F("phone_digits"), name="gin_trgm_ops"), name="idx_patient_phone"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="patient_name_present",
+                condition=Q(first_name__regex=r"\S") | Q(last_name__regex=r"\S"),
+                violation_error_code="required",
+                violation_error_message=_("A patient needs a first name or a last name."),
+            ),
+            models.UniqueConstraint(
+                fields=["mrn"],
+                name="patient_mrn_unique",
+                violation_error_code="duplicate_mrn",
+                violation_error_message=_("Another patient has this record number."),
+            ),
+            models.CheckConstraint(
+                name="patient_dob_plausible",
+                condition=Q(dob__isnull=True) | Q(dob__gte=LONG_AGO),
+                violation_error_code="implausible",
+                violation_error_message=_("A date of birth cannot lie before 1850."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()

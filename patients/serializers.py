@@ -1,0 +1,70 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from booking_site.api.serializers import RowSerializer, StrictSerializer, Text
+from booking_site.core.validators import validate_birth_date, validate_phone
+from patients.models import Patient
+
+LANGUAGE_TAG = r"\A(|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)\Z"
+
+
+class PatientRequest(StrictSerializer):
+    """A patient to register. Names, addresses and numbers are kept exactly as sent."""
+
+    first_name = Text(max_length=200, allow_blank=True, help_text="May be empty for people with a single name.")
+    last_name = Text(max_length=200, allow_blank=True)
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True, trim_whitespace=False)
+    phone = Text(max_length=60, required=False, allow_blank=True, validators=[validate_phone])
+    dob = serializers.DateField(input_formats=["%Y-%m-%d"], validators=[validate_birth_date])
+    insurance_provider = Text(max_length=200, required=False, allow_blank=True)
+    insurance_id = Text(max_length=100, required=False, allow_blank=True)
+    mrn = Text(max_length=64, required=False, allow_null=True, help_text="The hospital's record number; unique.")
+    preferred_language = serializers.RegexField(
+        LANGUAGE_TAG, max_length=35, required=False, allow_blank=True, help_text="A language tag such as de or pt-BR."
+    )
+    remind_by_email = serializers.BooleanField(required=False)
+    remind_by_sms = serializers.BooleanField(required=False)
+    remind_by_phone = serializers.BooleanField(required=False)
+    is_active = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        names = [attrs.get(name, getattr(self.instance, name, "")) for name in ("first_name", "last_name")]
+        if not any(name.strip() for name in names):
+            message = "A patient needs a first name or a last name."
+            raise serializers.ValidationError({"last_name": [message]}, code="required")
+        return attrs
+
+    def build(self, instance: Patient | None = None) -> Patient:
+        """The patient with these values, not yet saved."""
+        patient = instance or Patient()
+        for name, value in self.validated_data.items():
+            setattr(patient, name, value)
+        return patient
+
+
+class PatientSerializer(RowSerializer):
+    """A patient."""
+
+    columns = (
+        *("id", "first_name", "last_name", "email", "phone", "dob", "insurance_provider", "insurance_id", "mrn"),
+        *("preferred_language", "remind_by_email", "remind_by_sms", "remind_by_phone", "is_active"),
+        *("created_at", "updated_at"),
+    )
+
+    id = serializers.UUIDField()
+    first_name = serializers.CharField()
+    last_name = serializers.CharField()
+    email = serializers.CharField()
+    phone = serializers.CharField()
+    dob = serializers.DateField(allow_null=True)
+    insurance_provider = serializers.CharField()
+    insurance_id = serializers.CharField()
+    mrn = serializers.CharField(allow_null=True)
+    preferred_language = serializers.CharField()
+    remind_by_email = serializers.BooleanField()
+    remind_by_sms = serializers.BooleanField()
+    remind_by_phone = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()

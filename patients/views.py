@@ -1,0 +1,45 @@
+from typing import Any
+
+from rest_framework.response import Response
+
+from booking_site.api.schema import documented
+from booking_site.api.viewsets import RowViewSet
+from booking_site.core.actor import actor_of
+from booking_site.core.operations import save_record
+from patients.filters import PatientFilter
+from patients.models import Patient
+from patients.serializers import PatientRequest, PatientSerializer
+
+
+@documented(
+    "patients",
+    list="Patients, by last name.",
+    retrieve="One patient.",
+    create="Register a patient.",
+    partial_update="Change a patient. With If-Match, only if nobody else has changed it meanwhile.",
+)
+class PatientViewSet(RowViewSet):
+    queryset = Patient.objects.all()
+    serializer_class = PatientSerializer
+    filterset_class = PatientFilter
+    scopes = {
+        "list": "patients:read",
+        "retrieve": "patients:read",
+        "create": "patients:write",
+        "partial_update": "patients:write",
+    }
+
+    def create(self, request: Any) -> Response:
+        form = PatientRequest(data=request.data)
+        form.is_valid(raise_exception=True)
+        patient = form.build()
+        save_record(actor=actor_of(request), instance=patient)
+        location = request.build_absolute_uri(f"/api/v1/patients/{patient.pk}")
+        return self.answer(patient.pk, status=201, headers={"Location": location})
+
+    def partial_update(self, request: Any, pk: Any) -> Response:
+        patient = self.get_object()
+        form = PatientRequest(patient, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        save_record(actor=actor_of(request), instance=form.build(patient), expected_versions=self.expected_versions())
+        return self.answer(pk)
