@@ -41,5 +41,10 @@ class PatientViewSet(RowViewSet):
         patient = self.get_object()
         form = PatientRequest(patient, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        save_record(actor=actor_of(request), instance=form.build(patient), expected_versions=self.expected_versions())
+        save_record(
+            actor=actor_of(request),
+            instance=form.build(patient),
+            fields=form.validated_data,
+            expected_versions=self.expected_versions(),
+        )
         return self.answer(pk)

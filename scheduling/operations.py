@@ -78,7 +78,7 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
 
 
 def explain_refusal(slot_id: uuid.UUID, hold_token: str) -> NoReturn:
-    """A seat could not be claimed: find out why, and raise that. Only asked after a refusal, so it costs nobody else."""
+    """A seat could not be claimed: find out why, and raise that. Asked only after a refusal."""
     slot = AvailableSlot.objects.select_related("doctor", "department").filter(pk=slot_id).first()
     if slot is None:
         raise SlotNotFound

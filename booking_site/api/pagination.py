@@ -1,4 +1,4 @@
-"""Two ways to page. Pages by number for small lists; by key for large ones, where a deep page costs what the first does."""
+"""Two ways to page: by number for small lists; by key for large ones, where a deep page costs what the first does."""
 
 import base64
 import binascii

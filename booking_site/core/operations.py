@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -54,7 +54,7 @@ def in_transaction(work: Callable[[], T]) -> T:
                 error.__cause__, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
             )
             if repeatable and attempt < ATTEMPTS and not connection.in_atomic_block:
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # jitter, so that the losers do not meet again
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter: the losers shall not meet again
                 attempt += 1
                 continue
             translated = from_database(error)
@@ -63,38 +63,50 @@ def in_transaction(work: Callable[[], T]) -> T:
             raise translated from error
 
 
-def save_record(*, actor: Actor, instance: models.Model, expected_versions: frozenset[str] | None = None) -> None:
-    """Insert or update a plain record and announce what changed, in one transaction.
+def save_record(
+    *,
+    actor: Actor,
+    instance: models.Model,
+    fields: Iterable[str] | None = None,
+    expected_versions: frozenset[str] | None = None,
+) -> None:
+    """Insert a plain record, or write ``fields`` of one that exists, and announce what changed, in one transaction.
 
-    Only the changed fields are written, over the locked row. ``expected_versions`` are the versions (see ``version_of``)
-    that the caller would change; PreconditionFailed when the row has moved on.
+    ``fields`` are the names that the caller has set: only they are written, over the locked row, so that what somebody
+    else changed since the instance was read stays. ``expected_versions`` are the versions (see ``version_of``) that
+    the caller would change; PreconditionFailed when the row has moved on.
     """
-    in_transaction(lambda: _save_record(actor, instance, expected_versions))
-
-
-def _save_record(actor: Actor, instance: models.Model, expected_versions: frozenset[str] | None) -> None:
-    model = type(instance)
-    names = [
-        field.attname
-        for field in model._meta.concrete_fields
-        if not field.generated and field.name not in ("created_at", "updated_at")
-    ]
-    before: Any = None
-    if not instance._state.adding:
-        before = model._default_manager.select_for_update(no_key=True).get(pk=instance.pk)
-        check_version(before, expected_versions)
-    changes = {
-        name: (getattr(before, name, None), getattr(instance, name))
-        for name in names
-        if before is None or getattr(before, name) != getattr(instance, name)
-    }
-    if before is None:
-        instance.save(force_insert=True)
-    elif changes:
-        instance.save(update_fields=[*changes, "updated_at"])
+    if instance._state.adding:
+        in_transaction(lambda: _insert(actor, instance))
+    elif fields is None:
+        raise TypeError("name the fields of the existing record that are to be written")
     else:
-        return
-    signals.record_saved.send(sender=model, actor=actor, instance=instance, changes=changes, created=before is None)
+        names = [instance._meta.get_field(name).attname for name in fields]  # type: ignore[union-attr]
+        in_transaction(lambda: _update(actor, instance, names, expected_versions))
+
+
+def _insert(actor: Actor, instance: models.Model) -> None:
+    instance.save(force_insert=True)
+    changes = {
+        field.attname: (None, getattr(instance, field.attname))
+        for field in instance._meta.concrete_fields
+        if not field.generated and field.name not in ("created_at", "updated_at")
+    }
+    signals.record_saved.send(sender=type(instance), actor=actor, instance=instance, changes=changes, created=True)
+
+
+def _update(actor: Actor, instance: models.Model, names: list[str], expected_versions: frozenset[str] | None) -> None:
+    model = type(instance)
+    before = model._default_manager.select_for_update(no_key=True).get(pk=instance.pk)
+    check_version(before, expected_versions)
+    changes = {
+        name: (getattr(before, name), getattr(instance, name))
+        for name in names
+        if getattr(before, name) != getattr(instance, name)
+    }
+    if changes:
+        instance.save(update_fields=[*changes, "updated_at"])
+        signals.record_saved.send(sender=model, actor=actor, instance=instance, changes=changes, created=False)
 
 
 def version_of(record: Any) -> str:
