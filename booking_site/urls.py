@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from booking_site.api import errors, health
+from booking_site import errorpages
+from booking_site.api import health
 from booking_site.api.docs import openapi_json, redoc, swagger
 from booking_site.api.router import urlpatterns as api_v1
 
@@ -25,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include(documents)),
     *documents,
 ]
-handler400 = errors.bad_request
-handler404 = errors.not_found
-handler500 = errors.server_error
+handler400 = errorpages.bad_request
+handler403 = errorpages.permission_denied
+handler404 = errorpages.not_found
+handler500 = errorpages.server_error

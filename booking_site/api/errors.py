@@ -65,14 +65,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             headers["WWW-Authenticate"] = challenge
         if (wait := getattr(error, "wait", None)) is not None:
             headers["Retry-After"] = str(max(1, int(wait)))
-    if status == 403:
-        signals.access_denied.send(
-            sender=type(context["view"]),
-            actor=actor_of(request),
-            method=request.method,
-            path=request.path,
-            code=code,
-        )
+        if status == 403:
+            signals.access_denied.send(
+                sender=type(context["view"]),
+                actor=actor_of(request),
+                method=request.method,
+                path=request.path,
+                code=code,
+            )
     body = problem(status=status, code=code, detail=detail, instance=request.path, errors=errors)
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
@@ -96,25 +96,3 @@ def _flatten(detail: Any, path: str = "") -> Any:
             yield from _flatten(inner, path)
     else:
         yield {"field": path, "code": getattr(detail, "code", None) or "invalid", "detail": str(detail)}
-
-
-# --- Django's own error pages -----------------------------------------------------------------------------------
-
-
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem_response(request, status=400, code="bad_request", detail="The request cannot be understood.")
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return problem_response(
-        request, status=404, code="not_found", detail="There is nothing at this address. See /docs for what there is."
-    )
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    return problem_response(
-        request,
-        status=500,
-        code="internal_error",
-        detail="Something went wrong on our side. Nothing more is known here; the request id is in X-Request-ID.",
-    )

@@ -1,0 +1,58 @@
+"""What Django itself answers when something is wrong: a problem document for programs, a plain page for people."""
+
+from http import HTTPStatus
+
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from booking_site.api.errors import problem_response
+from booking_site.core.errors import from_database
+
+
+def respond(request: HttpRequest, *, status: int, code: str, detail: str) -> HttpResponse:
+    if request.path.startswith(("/api/", "/oauth/", "/health")) or "text/html" not in request.headers.get("Accept", ""):
+        return problem_response(request, status=status, code=code, detail=detail)
+    page = {"title": HTTPStatus(status).phrase, "detail": detail, "request_id": getattr(request, "request_id", "")}
+    return HttpResponse(render_to_string("error.html", page), status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, status=400, code="bad_request", detail="The request cannot be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, status=403, code="not_allowed", detail="Your account may not do this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    detail = "The form has expired or came from elsewhere. Go back, load the page again and repeat."
+    return respond(request, status=403, code="csrf_failed", detail=detail)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, status=404, code="not_found", detail="There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    detail = "Something went wrong on our side. It has been logged under the request id."
+    return respond(request, status=500, code="internal_error", detail=detail)
+
+
+class DatabaseErrorMiddleware:
+    """A page that meets a lock or a database that is away answers 409 or 503 with Retry-After, like the API."""
+
+    def __init__(self, get_response: object) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)  # type: ignore[operator, no-any-return]
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        error = from_database(exception) if isinstance(exception, DatabaseError) else None
+        if error is None:
+            return None
+        response = respond(request, status=error.status_code, code=error.code, detail=error.detail)
+        if error.retry_after is not None:
+            response["Retry-After"] = str(error.retry_after)
+        return response
