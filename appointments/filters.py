@@ -2,8 +2,8 @@ import django_filters
 from django.db.models import QuerySet
 
 from appointments.models import Appointment, Status
-from booking_site.api.filters import DateFilter, TextFilter
-from doctors.filters import by_department
+from booking_site.api.filters import LocalDateFilter, TextFilter
+from doctors.filters import departments_named
 
 
 class AppointmentFilter(django_filters.FilterSet):
@@ -11,13 +11,13 @@ class AppointmentFilter(django_filters.FilterSet):
     doctor = TextFilter(field_name="doctor_id", label="The doctor's code.")
     department = TextFilter(method="filter_department", label="Name or id of the department.")
     status = django_filters.ChoiceFilter(choices=Status.choices)
-    date = DateFilter(label="Date at the site.")
-    date_from = DateFilter(field_name="date", lookup_expr="gte")
-    date_to = DateFilter(field_name="date", lookup_expr="lte", label="Up to and including this date.")
+    date = LocalDateFilter(label="Date at the site.")
+    date_from = LocalDateFilter(lookup_expr="gte", label="From this date at the site.")
+    date_to = LocalDateFilter(lookup_expr="lte", label="Up to and including this date.")
 
     class Meta:
         model = Appointment
         fields: list[str] = []
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return by_department(queryset, value)
+        return queryset.filter(department_id__in=departments_named(value))

@@ -180,3 +180,6 @@ class IdempotencyKey(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["created_at"], name="idx_idempotency_created")]
+
+    def __str__(self) -> str:
+        return f"{self.client} {self.key}"

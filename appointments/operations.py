@@ -45,8 +45,9 @@ INSERT INTO appointments (
     id, patient_id, doctor_id, department_id, slot_id, reason, status, requested_datetime, date, time, starts_at,
     ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at
 )
-SELECT %(id)s, patients.id, claimed.doctor_id, department_id, claimed.id, %(reason)s, 'booked', %(requested)s::timestamptz, date,
-    time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, '', now(), now(), clock_timestamp()
+SELECT %(id)s, patients.id, claimed.doctor_id, department_id, claimed.id, %(reason)s, 'booked',
+    %(requested)s::timestamptz, date, time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, '',
+    now(), now(), clock_timestamp()
 FROM claimed, patients
 WHERE patients.id = %(patient_id)s AND patients.is_active
     AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)

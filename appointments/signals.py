@@ -2,7 +2,8 @@
 
 ``appointment_booked``: sender: book; actor: Actor; appointment: Appointment
 ``appointment_cancelled``: sender: cancel; actor: Actor; appointment: Appointment; old: {field: value}
-``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value}; reason: str
+``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value};
+    reason: str
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 

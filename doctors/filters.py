@@ -6,15 +6,18 @@ from django.db.models.functions import Concat
 
 from booking_site.api.filters import BooleanFilter, TextFilter
 from booking_site.core.sql import SearchFold, containing
-from doctors.models import Doctor
+from doctors.models import Department, Doctor
 
 
-def by_department(queryset: QuerySet, value: str, path: str = "department") -> QuerySet:
-    """By the department's name (any case) or its id."""
+def departments_named(value: str) -> list[uuid.UUID]:
+    """The ids of the departments of that name (any case), or the id itself.
+
+    Looked up first, by one small query: with ids the planner knows how many rows to expect and which index to walk.
+    """
     try:
-        return queryset.filter(**{f"{path}_id": uuid.UUID(value)})
+        return [uuid.UUID(value)]
     except ValueError:
-        return queryset.filter(**{f"{path}__name__iexact": value})
+        return list(Department.objects.filter(name__iexact=value).values_list("pk", flat=True))
 
 
 class DoctorFilter(django_filters.FilterSet):
@@ -29,7 +32,7 @@ class DoctorFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return by_department(queryset, value)
+        return queryset.filter(department_id__in=departments_named(value))
 
     def filter_search(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         folded = SearchFold(Concat("id", Value(" "), "name", Value(" "), "specialization", output_field=TextField()))

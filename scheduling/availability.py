@@ -6,10 +6,8 @@ The clock is the database's: one clock for all web processes.
 
 # Conditions over a row of available_slots.
 _FUTURE_AND_OPEN = """available_slots.starts_at > statement_timestamp()
-    AND EXISTS (
-        SELECT FROM doctors JOIN departments ON departments.id = available_slots.department_id
-        WHERE doctors.id = available_slots.doctor_id AND doctors.is_active AND departments.is_active
-    )"""
+    AND available_slots.doctor_id IN (SELECT id FROM doctors WHERE is_active)
+    AND available_slots.department_id IN (SELECT id FROM departments WHERE is_active)"""
 _NOBODYS = """available_slots.status = 'available'
      OR (available_slots.status = 'held' AND available_slots.held_until <= statement_timestamp())"""
 

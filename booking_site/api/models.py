@@ -36,3 +36,6 @@ class ThrottleWindow(models.Model):
                 fields=["client", "minute"], name="api_throttle_once", violation_error_code="duplicate"
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.client} {self.minute}"
