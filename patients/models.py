@@ -5,7 +5,7 @@ import re
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.models import IdentifiedRecord
@@ -87,7 +87,7 @@ class Patient(IdentifiedRecord):
         verbose_name_plural = _("patients")
         indexes = [
             models.Index(fields=["last_name", "first_name", "id"], name="idx_patient_name"),
-            models.Index(fields=["email"], name="idx_patient_email"),
+            models.Index(Upper("email"), name="idx_patient_email"),
             models.Index(fields=["dob"], name="idx_patient_dob"),
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="idx_patient_search"),
             GinIndex(OpClass(F("phone_digits"), name="gin_trgm_ops"), name="idx_patient_phone"),
