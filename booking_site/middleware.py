@@ -18,7 +18,10 @@ Respond = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestContextMiddleware:
-    """``request.request_id`` (the client's X-Request-ID when it looks like one) and ``request.client_address``."""
+    """``request.request_id`` (the client's X-Request-ID when it looks like one) and ``request.client_address``.
+
+    Must come first: that a request came in over HTTPS is believed of trusted proxies only.
+    """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -27,6 +30,8 @@ class RequestContextMiddleware:
         given = request.headers.get("X-Request-ID", "")
         request.request_id = given if REQUEST_ID.match(given) else str(uuid7())  # type: ignore[attr-defined]
         request.client_address = client_address(request)  # type: ignore[attr-defined]
+        if not _trusted(request.META.get("REMOTE_ADDR", "")):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
