@@ -19,6 +19,8 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"Error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """All settings, from the environment. ``.env.example`` says what each variable means.
 
-Without DATABASE_URL this is a local installation: embedded PostgreSQL, a secret key kept under VAR_DIR, plain HTTP.
-With DATABASE_URL it is a deployment: it refuses to start without a SECRET_KEY of its own, and expects HTTPS.
+A local installation keeps a secret key of its own under VAR_DIR, answers to localhost and speaks plain HTTP. That is
+what an installation without DATABASE_URL is; ``make run`` says LOCAL=on, so that it works over any server.
+Every other installation is a deployment: it refuses to start without a SECRET_KEY, and expects HTTPS.
 """
 
+import contextlib
+import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import environ
@@ -21,7 +25,7 @@ environ.Env.read_env(BASE_DIR / ".env")
 DEBUG = env.bool("DEBUG", default=False)
 VAR_DIR = (BASE_DIR / env.str("VAR_DIR", default="var")).resolve()
 DATABASE_URL = env.str("DATABASE_URL", default="")
-LOCAL = not DATABASE_URL
+LOCAL = env.bool("LOCAL", default=not DATABASE_URL)
 HTTPS = env.bool("HTTPS", default=not LOCAL and not DEBUG)
 
 
@@ -40,10 +44,13 @@ def _secret_key() -> str:
         )
     path = VAR_DIR / "secret_key"
     try:
-        VAR_DIR.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(50))
+            VAR_DIR.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=VAR_DIR) as draft:  # made with mode 0600
+                draft.write(secrets.token_urlsafe(50))
+                draft.flush()
+                with contextlib.suppress(FileExistsError):  # of two processes that start at once, one is first
+                    os.link(draft.name, path)
         return path.read_text()
     except OSError as error:
         raise ImproperlyConfigured(
@@ -254,7 +261,12 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "class": "booking_site.logs.PrivateFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {

@@ -104,6 +104,12 @@ def ensure_running(files: Files) -> None:
     _wait_until_ready(files, keeper)
 
 
+def keep_through_exec() -> None:
+    """Let the program that this process is about to become stay a user of the server, and its children with it."""
+    for descriptor in _users_lock.values():
+        os.set_inheritable(descriptor, True)
+
+
 def _become_user(files: Files) -> None:
     """Take the shared users lock once per process tree (forked children share their parent's)."""
     if files.home in _users_lock:

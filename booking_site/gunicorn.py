@@ -1,0 +1,36 @@
+"""How the site is served, for ``make run`` and in production alike: ``gunicorn -c python:booking_site.gunicorn``."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import environ
+
+environ.Env.read_env(Path(__file__).resolve().parent.parent / ".env")
+
+wsgi_app = "booking_site.wsgi"
+bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or 8000}"
+workers = int(os.environ.get("WEB_WORKERS") or 2)
+worker_class = "gthread"
+threads = 4  # per worker: a booking that waits for a lock must not stop the others; each has a connection of its own
+preload_app = True  # the workers share the memory of the code, and a wrong setting stops the start at once
+timeout = 30  # seconds without a sign of life; a request is bounded by statement_timeout long before
+graceful_timeout = 15  # seconds to finish requests at the end: more than a statement may take
+keepalive = 5  # seconds
+control_socket_disable = True  # nothing to talk to but the port
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - where a disk cannot delay a heartbeat
+accesslog = None  # addresses and query strings are personal data; who read and wrote what is in the audit log
+loglevel = "warning"
+forwarded_allow_ips = ""  # X-Forwarded-... is judged in one place: TRUSTED_PROXIES, by booking_site.middleware
+
+
+def when_ready(server: Any) -> None:
+    """Ctrl-C ends as gently as SIGTERM does: requests at work are finished, then everything stops."""
+    signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # what "manage.py serve" held back
+
+
+def post_worker_init(worker: Any) -> None:
+    """A terminal sends Ctrl-C to every process at once. The master alone decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
