@@ -30,12 +30,13 @@ class SlotViewSet(RowViewSet):
     scopes = {"list": "slots:read", "of_doctor": "slots:read", "hold": "slots:hold", "release": "slots:hold"}
 
     def get_queryset(self) -> QuerySet:
-        return AvailableSlot.objects.free()
+        free = AvailableSlot.objects.free()
+        doctor_id = self.kwargs.get("doctor_id")  # of_doctor
+        return free if doctor_id is None else free.filter(doctor_id=doctor_id)
 
     def of_doctor(self, request: Any, doctor_id: str) -> Response:
         if not Doctor.objects.filter(pk=doctor_id).exists():
             raise NotFound("There is no doctor with this code.", "not_found")
-        self.queryset = self.get_queryset().filter(doctor_id=doctor_id)
         return self.list(request)
 
     def hold(self, request: Any, pk: Any) -> Response:
