@@ -228,13 +228,12 @@ def _explain_booking(patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str |
 
 
 def _refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot, but: uuid.UUID | None = None) -> None:
-    other = (
-        Appointment.objects.select_related("doctor")
-        .filter(patient_id=patient_id, status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)
-        .exclude(pk=but)
-        .first()
+    others = Appointment.objects.select_related("doctor").filter(
+        patient_id=patient_id, status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
     )
-    if other is not None:
+    if but is not None:
+        others = others.exclude(pk=but)
+    if (other := others.first()) is not None:
         raise PatientDoubleBooked(
             f"The patient already has an appointment then: {other.date} {other.time:%H:%M}, {other.doctor.name}. "
             "Move or cancel that one, or choose another time."

@@ -1,5 +1,6 @@
 """What Django itself answers when something is wrong: a problem document for programs, a plain page for people."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.db import DatabaseError
@@ -42,11 +43,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 class DatabaseErrorMiddleware:
     """A page that meets a lock or a database that is away answers 409 or 503 with Retry-After, like the API."""
 
-    def __init__(self, get_response: object) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)  # type: ignore[operator, no-any-return]
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         error = from_database(exception) if isinstance(exception, DatabaseError) else None

@@ -1,15 +1,17 @@
 """The calls of ``/api/v1``. A slash at the end works too."""
 
+from typing import Any
+
 from django.urls import re_path
 
 from appointments.views import AppointmentViewSet
-from booking_site.api.viewsets import UUID_PATTERN
+from booking_site.api.viewsets import UUID_PATTERN, RowViewSet
 from doctors.models import CODE_PATTERN
 from doctors.views import DoctorViewSet
 from patients.views import PatientViewSet
 from scheduling.views import SlotViewSet
 
-CALLS = [
+CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     ("doctors", DoctorViewSet, {"get": "list"}),
     (f"doctors/(?P<pk>{CODE_PATTERN})", DoctorViewSet, {"get": "retrieve"}),
     (f"doctors/(?P<doctor_id>{CODE_PATTERN})/available-slots", SlotViewSet, {"get": "of_doctor"}),

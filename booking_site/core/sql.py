@@ -60,8 +60,8 @@ class SqlCondition(Expression):
         super().__init__()
         self.sql = sql
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
-        return self.sql, []
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return self.sql, ()
 
 
 def containing(queryset: Q, folded: Expression | F, word: str) -> Q:
