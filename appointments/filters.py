@@ -2,15 +2,15 @@ import django_filters
 from django.db.models import QuerySet
 
 from appointments.models import Appointment, Status
-from booking_site.api.filters import LocalDateFilter, TextFilter
+from booking_site.api.filters import IdentifierFilter, LocalDateFilter, TextFilter
 from doctors.filters import departments_named
 
 
 class AppointmentFilter(django_filters.FilterSet):
-    patient = django_filters.UUIDFilter(field_name="patient_id", label="The patient's id.")
+    patient = IdentifierFilter(field_name="patient_id", label="The patient's id.")
     doctor = TextFilter(field_name="doctor_id", label="The doctor's code.")
     department = TextFilter(method="filter_department", label="Name or id of the department.")
-    status = django_filters.ChoiceFilter(choices=Status.choices)
+    status = django_filters.ChoiceFilter(choices=Status.choices, label="Where the visit stands.")
     date = LocalDateFilter(label="Date at the site.")
     date_from = LocalDateFilter(lookup_expr="gte", label="From this date at the site.")
     date_to = LocalDateFilter(lookup_expr="lte", label="Up to and including this date.")

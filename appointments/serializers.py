@@ -4,7 +4,7 @@ from django.db.models import F
 from rest_framework import serializers
 
 from appointments.models import Status
-from booking_site.api.serializers import RowSerializer, StrictSerializer, Text, localize
+from booking_site.api.serializers import Identifier, Instant, RowSerializer, StrictSerializer, Text, localize
 
 MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at")
 
@@ -60,23 +60,23 @@ class AppointmentSerializer(RowSerializer):
 
 
 class BookRequest(StrictSerializer):
-    patient_id = serializers.UUIDField()
-    slot_id = serializers.UUIDField()
+    patient_id = Identifier()
+    slot_id = Identifier()
     reason = Text(max_length=2000, required=False, allow_blank=True)
     doctor_id = Text(max_length=32, required=False, help_text="When given, it must be the slot's doctor.")
-    requested_datetime = serializers.DateTimeField(
+    requested_datetime = Instant(
         required=False, allow_null=True, help_text="What the patient asked for, with an offset."
     )
     hold_token = Text(max_length=200, required=False, help_text="Opens a seat that you hold.")
 
 
 class CancelRequest(StrictSerializer):
-    appointment_id = serializers.UUIDField()
+    appointment_id = Identifier()
     reason = Text(max_length=2000, required=False, allow_blank=True)
 
 
 class RescheduleRequest(StrictSerializer):
-    appointment_id = serializers.UUIDField()
-    slot_id = serializers.UUIDField()
+    appointment_id = Identifier()
+    slot_id = Identifier()
     reason = Text(max_length=2000, required=False, allow_blank=True)
     hold_token = Text(max_length=200, required=False, help_text="Opens a seat that you hold.")

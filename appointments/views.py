@@ -9,6 +9,7 @@ from appointments import operations
 from appointments.filters import AppointmentFilter
 from appointments.idempotency import Idempotency
 from appointments.models import Appointment
+from appointments.schema import CALLS
 from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest
 from booking_site.api.pagination import KeysetPagination
 from booking_site.api.schema import documented
@@ -16,14 +17,7 @@ from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
 
 
-@documented(
-    "appointments",
-    list="Appointments, by their time.",
-    retrieve="One appointment, with an ETag.",
-    book="Book a patient into a free seat.",
-    cancel="Cancel an appointment and free its seat. Twice is harmless.",
-    reschedule="Move an appointment to another seat: the same id, the old seat freed, all or nothing.",
-)
+@documented("Appointments", CALLS)
 class AppointmentViewSet(RowViewSet):
     queryset = Appointment.objects.all()
     serializer_class = AppointmentSerializer

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from booking_site.api.errors import problem_response
+from booking_site.chunked import DRAIN
 from booking_site.core.ids import uuid7
 
 REQUEST_ID = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
-DRAIN = 16 * 1024 * 1024  # bytes of a refused body that are read, so that the client gets to see the answer
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -81,6 +81,6 @@ class BodyLimitMiddleware:
                 request,
                 status=413,
                 code="body_too_large",
-                detail=f"The body has {length} bytes; at most {settings.API_MAX_BODY} are accepted.",
+                detail=f"The body is larger than the {settings.API_MAX_BODY} bytes that are accepted.",
             )
         return self.get_response(request)

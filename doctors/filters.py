@@ -4,7 +4,7 @@ import django_filters
 from django.db.models import QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
-from booking_site.api.filters import BooleanFilter, TextFilter
+from booking_site.api.filters import BooleanFilter, OrderingFilter, TextFilter
 from booking_site.core.sql import SearchFold, containing
 from doctors.models import Department, Doctor
 
@@ -22,10 +22,10 @@ def departments_named(value: str) -> list[uuid.UUID]:
 
 class DoctorFilter(django_filters.FilterSet):
     department = TextFilter(method="filter_department", label="Name or id of the department.")
-    specialization = TextFilter(lookup_expr="iexact")
-    is_active = BooleanFilter()
+    specialization = TextFilter(lookup_expr="iexact", label="In full, in any case.")
+    is_active = BooleanFilter(label="Does the doctor see patients at present?")
     search = TextFilter(method="filter_search", label="Part of the name, the code or the specialization.")
-    ordering = django_filters.OrderingFilter(fields=["name", "id", "experience", "specialization", "created_at"])
+    ordering = OrderingFilter(fields=["name", "id", "experience", "specialization", "created_at"])
 
     class Meta:
         model = Doctor

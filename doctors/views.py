@@ -2,10 +2,11 @@ from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from doctors.filters import DoctorFilter
 from doctors.models import CODE_PATTERN, Doctor
+from doctors.schema import CALLS
 from doctors.serializers import DoctorSerializer
 
 
-@documented("doctors", list="Doctors, by name.", retrieve="One doctor.")
+@documented("Doctors", CALLS)
 class DoctorViewSet(RowViewSet):
     queryset = Doctor.objects.all()
     serializer_class = DoctorSerializer

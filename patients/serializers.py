@@ -1,12 +1,13 @@
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from booking_site.api.serializers import RowSerializer, StrictSerializer, Text
+from booking_site.api.serializers import Day, Email, Flag, RowSerializer, StrictSerializer, Text
 from booking_site.core.validators import validate_birth_date, validate_phone
 from patients.models import Patient
 
-LANGUAGE_TAG = r"\A(|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)\Z"
+LANGUAGE_TAG = r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z"
 
 
 class PatientRequest(StrictSerializer):
@@ -14,19 +15,23 @@ class PatientRequest(StrictSerializer):
 
     first_name = Text(max_length=200, allow_blank=True, help_text="May be empty for people with a single name.")
     last_name = Text(max_length=200, allow_blank=True)
-    email = serializers.EmailField(max_length=254, required=False, allow_blank=True, trim_whitespace=False)
+    email = Email(required=False, allow_blank=True)
     phone = Text(max_length=60, required=False, allow_blank=True, validators=[validate_phone])
-    dob = serializers.DateField(input_formats=["%Y-%m-%d"], validators=[validate_birth_date])
+    dob = Day(validators=[validate_birth_date])
     insurance_provider = Text(max_length=200, required=False, allow_blank=True)
     insurance_id = Text(max_length=100, required=False, allow_blank=True)
     mrn = Text(max_length=64, required=False, allow_null=True, help_text="The hospital's record number; unique.")
-    preferred_language = serializers.RegexField(
-        LANGUAGE_TAG, max_length=35, required=False, allow_blank=True, help_text="A language tag such as de or pt-BR."
+    preferred_language = Text(
+        max_length=35,
+        required=False,
+        allow_blank=True,
+        validators=[RegexValidator(LANGUAGE_TAG, message="Enter a language tag such as de or pt-BR.")],
+        help_text="A language tag (BCP 47) such as de or pt-BR.",
     )
-    remind_by_email = serializers.BooleanField(required=False)
-    remind_by_sms = serializers.BooleanField(required=False)
-    remind_by_phone = serializers.BooleanField(required=False)
-    is_active = serializers.BooleanField(required=False)
+    remind_by_email = Flag(required=False)
+    remind_by_sms = Flag(required=False)
+    remind_by_phone = Flag(required=False)
+    is_active = Flag(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         names = [attrs.get(name, getattr(self.instance, name, "")) for name in ("first_name", "last_name")]

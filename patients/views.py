@@ -8,16 +8,11 @@ from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
 from patients.filters import PatientFilter
 from patients.models import Patient
+from patients.schema import CALLS
 from patients.serializers import PatientRequest, PatientSerializer
 
 
-@documented(
-    "patients",
-    list="Patients, by last name.",
-    retrieve="One patient.",
-    create="Register a patient.",
-    partial_update="Change a patient. With If-Match, only if nobody else has changed it meanwhile.",
-)
+@documented("Patients", CALLS)
 class PatientViewSet(RowViewSet):
     queryset = Patient.objects.all()
     serializer_class = PatientSerializer

@@ -12,16 +12,11 @@ from doctors.models import Doctor
 from scheduling import operations
 from scheduling.filters import SlotFilter
 from scheduling.models import AvailableSlot
+from scheduling.schema import CALLS
 from scheduling.serializers import HoldRequest, ReleaseRequest, SlotSerializer
 
 
-@documented(
-    "available-slots",
-    list="Free seats from now on, soonest first.",
-    of_doctor="Free seats of one doctor from now on, soonest first.",
-    hold="Keep a free seat while the patient fills in a form. Binding: nobody else can book it meanwhile.",
-    release="Give up a hold. Releasing what is not held is harmless.",
-)
+@documented("Slots", CALLS)
 class SlotViewSet(RowViewSet):
     queryset = AvailableSlot.objects.all()
     serializer_class = SlotSerializer

@@ -5,23 +5,26 @@ from functools import cache
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.templatetags.static import static
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from booking_site.api.methods import read_only
 
 
 @cache
-def _document() -> bytes:
+def document() -> bytes:
     return orjson.dumps(SchemaGenerator().get_schema(request=None, public=True))
 
 
+@read_only
 def openapi_json(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(_document(), content_type="application/vnd.oai.openapi+json")
+    return HttpResponse(document(), content_type="application/vnd.oai.openapi+json;version=3.1")
 
 
-swagger = SpectacularSwaggerSplitView.as_view(url_name="openapi", authentication_classes=[], permission_classes=[])
+@read_only
+def swagger(request: HttpRequest) -> HttpResponse:
+    return render(request, "api/swagger.html")
 
 
+@read_only
 def redoc(request: HttpRequest) -> HttpResponse:
-    script = static("drf_spectacular_sidecar/redoc/bundles/redoc.standalone.js")
-    return render(request, "api/redoc.html", {"script": script})
+    return render(request, "api/redoc.html")

@@ -8,6 +8,7 @@ import orjson
 from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -29,7 +30,7 @@ def problem(
         "status": status,
         "detail": detail,
         "code": code,
-        "instance": instance,
+        "instance": escape_uri_path(instance),
         "errors": errors or [],
     }
 
@@ -62,7 +63,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             return None
         status, code, detail, errors = _from_drf(error)
         if (challenge := getattr(error, "auth_header", None)) is not None:
-            headers["WWW-Authenticate"] = challenge
+            headers["WWW-Authenticate"] = f'{challenge}, error="{code}"' if code == "invalid_token" else challenge
         if (wait := getattr(error, "wait", None)) is not None:
             headers["Retry-After"] = str(max(1, int(wait)))
         if status == 403:

@@ -4,12 +4,16 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
 
+from booking_site.api.methods import read_only
 
+
+@read_only
 def live(request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return JsonResponse({"status": "ok", "version": settings.VERSION})
 
 
+@read_only
 def ready(request: HttpRequest) -> JsonResponse:
     """The process can do its work: the database answers. 503 when it does not."""
     try:

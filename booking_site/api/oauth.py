@@ -1,11 +1,37 @@
-"""The OAuth 2 endpoints (RFC 6749, 7009, 7636): tokens for backends and for apps that act for a signed-in person."""
+"""The OAuth 2 endpoints (RFC 6749, 7009, 7636): tokens for backends and for apps that act for a signed-in person.
 
+Their errors have the form of RFC 6749: ``{"error", "error_description"}``.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import DataError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from oauth2_provider import views
 
+View = Callable[..., HttpResponse]
+
+
+def careful(view: View) -> View:
+    """What no client can have meant (a NUL in an id, a broken form) is ``invalid_request``, not a failure of ours."""
+
+    @wraps(view)
+    def checked(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except (BadRequest, DataError, SuspiciousOperation, UnicodeError):
+            body = {"error": "invalid_request", "error_description": "The request cannot be understood."}
+            return JsonResponse(body, status=400)
+
+    return checked
+
+
 app_name = "oauth2_provider"
 urlpatterns = [
-    path("token", views.TokenView.as_view(), name="token"),
-    path("revoke", views.RevokeTokenView.as_view(), name="revoke-token"),
-    path("authorize", views.AuthorizationView.as_view(), name="authorize"),
+    path("token", careful(views.TokenView.as_view()), name="token"),
+    path("revoke", careful(views.RevokeTokenView.as_view()), name="revoke-token"),
+    path("authorize", careful(views.AuthorizationView.as_view()), name="authorize"),
 ]

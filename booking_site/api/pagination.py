@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from rest_framework import pagination
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from booking_site.api.problems import CURSORS, PAGES
 
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -31,7 +33,16 @@ def _page_size_parameter() -> dict[str, Any]:
         "name": "page_size",
         "in": "query",
         "description": f"Rows a page; more than {MAX_PAGE_SIZE} counts as {MAX_PAGE_SIZE}.",
-        "schema": {"type": "integer", "minimum": 1, "default": PAGE_SIZE},
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": PAGE_SIZE},
+    }
+
+
+def _page_schema(rows: dict[str, Any], count: dict[str, Any], *, counted: bool) -> dict[str, Any]:
+    link = {"type": ["string", "null"], "format": "uri"}
+    return {
+        "type": "object",
+        "required": [*(["count"] if counted else []), "next", "previous", "results"],
+        "properties": {"count": count, "next": link, "previous": link, "results": rows},
     }
 
 
@@ -42,12 +53,29 @@ class PageNumberPagination(pagination.PageNumberPagination):
     page_size_query_param = "page_size"
     max_page_size = MAX_PAGE_SIZE
     parameters = ("page", "page_size")
+    refusals = PAGES
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except NotFound as error:
+            raise NotFound("The list ends before this page.", "invalid_page") from error
 
     def get_page_size(self, request: Any) -> int:
         return min(_whole_number(request, "page_size", PAGE_SIZE), MAX_PAGE_SIZE)
 
     def get_page_number(self, request: Any, paginator: Any) -> int:
         return _whole_number(request, "page", 1)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return _page_schema(schema, {"type": "integer", "minimum": 0}, counted=True)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        page = {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": 1}
+        return [
+            {"name": "page", "in": "query", "description": "Which page, from 1.", "schema": page},
+            _page_size_parameter(),
+        ]
 
 
 class KeysetPagination(pagination.BasePagination):
@@ -57,8 +85,9 @@ class KeysetPagination(pagination.BasePagination):
     """
 
     parameters = ("cursor", "page_size", "count", "ordering")
+    refusals = CURSORS
 
-    def paginate_queryset(self, queryset: QuerySet, request: Any, view: Any = None) -> list[Any]:
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
         size = min(_whole_number(request, "page_size", PAGE_SIZE), MAX_PAGE_SIZE)
         descending = self._descending(request)
@@ -78,7 +107,7 @@ class KeysetPagination(pagination.BasePagination):
         return rows
 
     def get_paginated_response(self, data: list[Any]) -> Response:
-        body = {"next": self._link(self.next), "previous": self._link(self.previous), "results": data}
+        body: dict[str, Any] = {"next": self._link(self.next), "previous": self._link(self.previous), "results": data}
         if self.count is not None:
             body = {"count": self.count} | body
         return Response(body)
@@ -128,17 +157,8 @@ class KeysetPagination(pagination.BasePagination):
         return direction == "p", key
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        link = {"type": ["string", "null"], "format": "uri"}
-        return {
-            "type": "object",
-            "required": ["next", "previous", "results"],
-            "properties": {
-                "count": {"type": "integer", "description": "Only with ?count=true."},
-                "next": link,
-                "previous": link,
-                "results": schema,
-            },
-        }
+        count = {"type": "integer", "minimum": 0, "description": "Only with ?count=true."}
+        return _page_schema(schema, count, counted=False)
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         return [
@@ -146,7 +166,7 @@ class KeysetPagination(pagination.BasePagination):
                 "name": "cursor",
                 "in": "query",
                 "description": "Where to go on: taken from next or previous.",
-                "schema": {"type": "string"},
+                "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{40,160}$"},
             },
             _page_size_parameter(),
             {
@@ -158,6 +178,7 @@ class KeysetPagination(pagination.BasePagination):
             {
                 "name": "ordering",
                 "in": "query",
+                "description": "Soonest first, or with a minus latest first.",
                 "schema": {"type": "string", "enum": ["starts_at", "-starts_at"], "default": "starts_at"},
             },
         ]

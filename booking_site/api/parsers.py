@@ -22,7 +22,12 @@ class StrictJSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}.", code="malformed_json") from error
         if not isinstance(value, dict):
             raise ParseError("The body must be a JSON object.", code="not_an_object")
-        json.loads(body, object_pairs_hook=_without_repeats)
+        try:
+            json.loads(body, object_pairs_hook=_without_repeats)
+        except (RecursionError, ValueError) as error:  # a thousand levels; a number of thousands of digits
+            raise ParseError(
+                "The body is nested too deeply or has too long a number.", code="malformed_json"
+            ) from error
         return value
 
 

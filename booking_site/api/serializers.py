@@ -1,5 +1,8 @@
 """The shapes of requests and responses. Requests are read strictly; responses are rows of ``values()`` as they are."""
 
+import re
+import uuid
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,6 +11,8 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 zone = cache(ZoneInfo)
+NO_NUL = r"^[^\u0000]*$"  # PostgreSQL's texts hold every character but NUL
+UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class StrictSerializer(serializers.Serializer):
@@ -33,6 +38,69 @@ class Text(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Email(serializers.EmailField):
+    """An e-mail address, kept exactly as it was sent."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 254, "trim_whitespace": False} | kwargs)
+
+
+class Flag(serializers.BooleanField):
+    """true or false; no words and numbers that could mean them."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Identifier(serializers.UUIDField):
+    """A UUID as text, with hyphens; not one of the other spellings."""
+
+    def to_internal_value(self, data: Any) -> uuid.UUID:
+        if not isinstance(data, str) or not re.fullmatch(UUID_PATTERN, data):
+            self.fail("invalid", value=data)
+        return uuid.UUID(data)
+
+
+class Day(serializers.DateField):
+    """A date as ``YYYY-MM-DD`` and nothing else."""
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            self.fail("invalid", format="YYYY-MM-DD")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("invalid", format="YYYY-MM-DD")
+
+
+class Instant(serializers.DateTimeField):
+    """An instant with its offset, from the year 2000 on and before 3000: what every time zone can show."""
+
+    default_error_messages = {
+        "no_offset": "Give the offset too, as in 2030-05-14T09:30:00+02:00.",
+        "out_of_range": "Give an instant from the year 2000 on and before 3000.",
+    }
+    SHAPE = re.compile(
+        r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)(Z|[+-][0-9]{2}:[0-9]{2})?"
+    )
+
+    def to_internal_value(self, value: Any) -> datetime:
+        shape = self.SHAPE.fullmatch(value) if isinstance(value, str) else None
+        if shape is None:
+            self.fail("invalid", format="YYYY-MM-DDThh:mm[:ss[.uuuuuu]](Z|+hh:mm|-hh:mm)")
+        if shape[2] is None:
+            self.fail("no_offset")
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("invalid", format="YYYY-MM-DDThh:mm[:ss[.uuuuuu]](Z|+hh:mm|-hh:mm)")
+        if not 2000 <= moment.year < 3000:
+            self.fail("out_of_range")
+        return moment.astimezone(UTC)
 
 
 class RowSerializer(serializers.Serializer):

@@ -1,16 +1,17 @@
 """What the viewsets of all apps share: lists and single records read as rows, and version checks by ETag."""
 
+import re
 from typing import Any
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from booking_site.api.serializers import RowSerializer
+from booking_site.api.serializers import UUID_PATTERN, RowSerializer
 from booking_site.core.operations import version_of
 
-UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+ETAGS = re.compile(r'(?:W/)?"[!#-~]*"(?:[ \t]*,[ \t]*(?:W/)?"[!#-~]*")*')
 
 
 class RowViewSet(GenericViewSet):
@@ -19,6 +20,7 @@ class RowViewSet(GenericViewSet):
     serializer_class: type[RowSerializer]
     scopes: dict[str, str]
     metadata_class = None
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     lookup_value_regex = UUID_PATTERN
 
     def rows(self) -> QuerySet:
@@ -43,10 +45,13 @@ class RowViewSet(GenericViewSet):
 
     def expected_versions(self) -> frozenset[str] | None:
         """The versions in If-Match, which an operation compares under the row's lock. None: any version will do."""
-        given = _etags(self.request.headers.get("If-Match", ""))
-        if not given or "*" in given:
+        given = self.request.headers.get("If-Match")
+        if given is None or given.strip() == "*":
             return None
-        return frozenset(tag.strip('"') for tag in given)
+        if not ETAGS.fullmatch(given.strip()):
+            message = 'Give ETags in quotation marks, as in "63f2a7c1d9e40", or *.'
+            raise ValidationError({"If-Match": [message]}, code="invalid")
+        return frozenset(tag.strip('"') for tag in _etags(given))
 
 
 def _etags(header: str) -> list[str]:

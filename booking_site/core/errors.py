@@ -8,8 +8,8 @@ from functools import cache
 
 import psycopg.errors
 from django.apps import apps
-from django.db import DatabaseError, InterfaceError, OperationalError
-from django.db.models import BaseConstraint
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
+from django.db.models import BaseConstraint, UniqueConstraint
 
 
 class DomainError(Exception):
@@ -98,10 +98,15 @@ def from_database(error: DatabaseError) -> DomainError | None:
         constraint = _constraints().get(name)
         if constraint is not None and constraint.violation_error_code:
             kind = Invalid if isinstance(cause, psycopg.errors.CheckViolation) else Conflict
-            return kind(str(constraint.get_violation_error_message()), code=constraint.violation_error_code)
+            message, code = str(constraint.get_violation_error_message()), constraint.violation_error_code
+            fields = constraint.fields if isinstance(constraint, UniqueConstraint) else ()
+            errors = [{"field": field, "code": code, "detail": message} for field in fields if len(fields) == 1]
+            return kind(message, code=code, errors=errors)
         if isinstance(cause, psycopg.errors.ForeignKeyViolation):
             return Conflict("Something this refers to does not exist, or is still referred to.", code="reference")
         return None
+    if isinstance(error, DataError):  # class 22, and what psycopg refuses to send: the value, not the server
+        return Invalid("A value cannot be stored as it is.", code="invalid_value")
     if isinstance(cause, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
         return Busy()
     if isinstance(cause, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):

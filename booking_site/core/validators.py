@@ -14,6 +14,7 @@ validate_phone = RegexValidator(
     message=_("Enter a phone number: digits, spaces and + ( ) - . / only."),
     code="invalid_phone",
 )
+EARLIEST_BIRTH = date(1850, 1, 1)  # nobody alive was born before; a typing error was
 
 
 def validate_time_zone(name: str) -> None:
@@ -26,6 +27,8 @@ def validate_time_zone(name: str) -> None:
 
 
 def validate_birth_date(value: date) -> None:
+    if value < EARLIEST_BIRTH:
+        raise ValidationError(_("A date of birth cannot lie before 1850."), code="implausible")
     # "Today" begins 14 hours earlier in the Pacific than in UTC: nobody is refused for being born there.
     if value > (timezone.now() + timedelta(hours=14)).date():
         raise ValidationError(_("A date of birth cannot lie in the future."), code="future")

@@ -1,0 +1,73 @@
+"""The calls about patients, as the OpenAPI document shows them."""
+
+from booking_site.api.problems import BAD_IF_MATCH, BUSY, NOT_FOUND, STALE, Refusal
+from booking_site.api.schema import Call
+from patients.serializers import PatientRequest, PatientSerializer
+
+NEW_PATIENT = {
+    "first_name": "Nguyễn Thị",
+    "last_name": "O'Connor-Łuczak",
+    "email": "nguyen@mail.example",
+    "phone": "+49 (0)30 5550-199",
+    "dob": "1984-02-29",
+    "insurance_provider": "Example Health",
+    "insurance_id": "X123456789",
+    "mrn": "MRN-000731",
+    "preferred_language": "vi",
+    "remind_by_email": True,
+}
+PATIENT = {
+    "id": "0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77",
+    **NEW_PATIENT,
+    "remind_by_sms": False,
+    "remind_by_phone": False,
+    "is_active": True,
+    "created_at": "2030-05-02T07:41:09.318204Z",
+    "updated_at": "2030-05-02T07:41:09.318204Z",
+}
+DUPLICATE = Refusal(409, "duplicate_mrn", "Another patient has this record number.", field="mrn")
+
+CALLS = {
+    "list": Call(
+        id="listPatients",
+        summary="Find patients",
+        description="By last name. `search` finds words of the name in any order, with or without accents.",
+        response=PatientSerializer,
+        answer=PATIENT,
+        many=True,
+    ),
+    "retrieve": Call(
+        id="getPatient",
+        summary="One patient",
+        response=PatientSerializer,
+        answer=PATIENT,
+        takes=("IfNoneMatch",),
+        gives=("ETag",),
+        refusals=(NOT_FOUND,),
+    ),
+    "create": Call(
+        id="registerPatient",
+        summary="Register a patient",
+        description="One of the two names may be empty, not both. Everything is kept exactly as it was sent.",
+        request=PatientRequest,
+        body=NEW_PATIENT,
+        status=201,
+        response=PatientSerializer,
+        answer=PATIENT,
+        gives=("Location", "ETag"),
+        refusals=(DUPLICATE, BUSY),
+    ),
+    "partial_update": Call(
+        id="changePatient",
+        summary="Change a patient",
+        description="Only the fields that are sent. With `If-Match`, only if nobody has changed the record meanwhile.",
+        request=PatientRequest,
+        partial=True,
+        body={"phone": "+49 30 5550 200", "remind_by_sms": True},
+        response=PatientSerializer,
+        answer=PATIENT | {"phone": "+49 30 5550 200", "remind_by_sms": True},
+        takes=("IfMatch",),
+        gives=("ETag",),
+        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, BUSY, STALE),
+    ),
+}
