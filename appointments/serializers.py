@@ -40,7 +40,7 @@ class AppointmentSerializer(RowSerializer):
     ends_at = serializers.DateTimeField()
     requested_datetime = serializers.DateTimeField(allow_null=True)
     visit_type = serializers.CharField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # a column; DRF takes declared fields out of the class
     booked_by = serializers.CharField()
     cancellation_reason = serializers.CharField()
     booked_at = serializers.DateTimeField()

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import uuid
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import connection
@@ -39,17 +39,15 @@ def hold(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> tuple[str
     hold begins anew. Raises SlotNotFound, SlotUnavailable, HoldExpired.
     """
     token = secrets.token_urlsafe(24)
+    parameters: dict[str, Any] = {
+        "slot_id": slot_id,
+        "held_by": actor.id,
+        "hold_digest": digest(hold_token),
+        "new_digest": digest(token),
+        "length": timedelta(minutes=settings.HOLD_MINUTES),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            HOLD,
-            {
-                "slot_id": slot_id,
-                "held_by": actor.id,
-                "hold_digest": digest(hold_token),
-                "new_digest": digest(token),
-                "length": timedelta(minutes=settings.HOLD_MINUTES),
-            },
-        )
+        cursor.execute(HOLD, parameters)
         row = cursor.fetchone()
     if row is None:
         explain_refusal(slot_id, hold_token)
