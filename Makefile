@@ -1,20 +1,21 @@
 # make run   everything from a fresh machine to a served page; PORT=8001 for another port
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
 # make bench benchmarks           make clean  removes what make built (never var/, where the data is)
+# make lock  pins the packages anew
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench clean
+.PHONY: help run test check bench lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
 
 help:
-	@sed -n 's/^# //p' Makefile | sed -n '1,4p'
+	@sed -n 's/^# //p' Makefile | sed -n '1,5p'
 
 run: $(VENV)/.packages
 	@LOCAL=on HTTPS=off exec $(BIN)/python manage.py serve
@@ -41,6 +42,14 @@ bench: $(VENV)/.packages-dev
 	@for script in bench/*.py; do \
 	    if [ -x "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
 	done
+
+# Pins every package for all platforms, from pyproject.toml. Needs uv; make lock UPGRADE=--upgrade takes the newest.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+    pyproject.toml $(UPGRADE)
+
+lock:
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -59,7 +59,9 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if LOCAL or DEBUG else [])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+if LOCAL or DEBUG:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # addresses or networks, such as 10.0.0.0/8
 
 # --- applications ------------------------------------------------------------------------------------------

@@ -105,9 +105,8 @@ class serving:
         }
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "booking_site.wsgi", "--bind", f"127.0.0.1:{port}"),
-                *("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--no-control-socket"),
-                *("--log-level", "warning"),
+                *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
+                *("--bind", f"127.0.0.1:{port}"),
             ],
             cwd=settings.BASE_DIR,
             env=environment,
