@@ -1,0 +1,261 @@
+"""Schedules, and the slots that come from them: staged in one table, decided there, and copied from it.
+
+Local time becomes an instant in one place, the LATERAL ``opens, closes`` below, by PostgreSQL's ``AT TIME ZONE``: only
+the two ends of a session are converted. Within a session time passes evenly, and the wall clock of each slot is read
+back from its instant, which is never ambiguous. So on the two days of the year when the clocks change, a night shift
+has two slots more or fewer, and nothing overlaps.
+
+``demo_seats`` then decides what became of each seat: ``first``, the status of its first appointment (NULL for none),
+``again``, whether it was taken once more after a cancellation, and from both the status of the slot.
+Draws are MD5 of the seed and the number of the seat: the same on every version of PostgreSQL, in any order.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from booking_site.demo.hospital import SITES, WALK_IN, WALK_IN_DAYS, Session, Size
+from booking_site.demo.people import Clinician, Identifiers, copy_rows
+
+CHUNK = 25_000  # slots between two moves of the progress bar
+
+
+def draw(digest: str, number: int) -> str:
+    """SQL: the number-th (0 to 3) uniform draw from [0, 1) of an MD5 in hex."""
+    return f"(('x' || substr({digest}, {7 * number + 1}, 7))::bit(28)::int / 268435456.0::float8)"
+
+
+# SQL: a UUID of version 7, from milliseconds and an MD5 in hex.
+UUID7 = """(lpad(to_hex({milliseconds}), 12, '0') || '7' || substr({digest}, 1, 3) || '8'
+    || substr({digest}, 4, 15))::uuid"""
+
+
+def before(now: datetime) -> int:
+    """Milliseconds from which the n-th row's UUID counts up: three hours ago, so that none lies in the future."""
+    return int(now.timestamp() * 1000) - 10_000_000
+
+
+PLAN = """
+CREATE TEMPORARY TABLE demo_plan (
+    schedule_id uuid, doctor_id text, department_id uuid, pool text, zone text, today date, walk_in boolean,
+    weekdays int[], starts_on date, ends_on date, start_time time, end_time time, minutes int, visit_type text,
+    seats int
+)
+"""
+
+SEATS = f"""
+CREATE TEMPORARY TABLE demo_seats AS
+WITH seat AS (
+    SELECT row_number() OVER (ORDER BY starts_at, plan.doctor_id, seat) AS n, schedule_id, plan.doctor_id,
+        department_id, pool, walk_in, (starts_at AT TIME ZONE zone)::date AS date,
+        (starts_at AT TIME ZONE zone)::time AS time, today, minutes, visit_type, starts_at, seat,
+        NOT walk_in AND {draw("md5(concat_ws(':', %(seed)s, plan.doctor_id, day - %(day)s::date))", 0)} < 0.02 AS away
+    FROM demo_plan AS plan
+    CROSS JOIN LATERAL (SELECT day::date FROM generate_series(starts_on, ends_on, interval '1 day') AS day) AS days
+    CROSS JOIN LATERAL (
+        SELECT (day + start_time) AT TIME ZONE zone AS opens, (day + end_time) AT TIME ZONE zone AS closes
+    ) AS session
+    CROSS JOIN LATERAL generate_series(
+        opens, closes - make_interval(mins => minutes), make_interval(mins => minutes)
+    ) AS starts_at
+    CROSS JOIN LATERAL generate_series(1, seats) AS seat
+    WHERE extract(isodow FROM day) = ANY (weekdays)
+), drawn AS (
+    SELECT seat.*, digest, {draw("digest", 0)} AS taken, {draw("digest", 1)} AS fate, {draw("digest", 2)} AS lead,
+        {draw("digest", 3)} AS again_draw
+    FROM seat, LATERAL (SELECT md5(concat_ws(':', %(seed)s, 'seat', n)) AS digest) AS draws
+)
+SELECT n, {UUID7.format(milliseconds="%(milliseconds)s::bigint + n", digest="digest")} AS slot_id,
+    schedule_id, doctor_id, department_id, pool, walk_in, date, time, today, minutes, visit_type, starts_at,
+    starts_at + make_interval(mins => minutes) AS ends_at, seat, away, lead, again_draw,
+    CASE
+        WHEN away THEN NULL
+        WHEN date < today THEN CASE  -- about 10 %% cancel, 6.5 %% do not come
+            WHEN taken >= CASE WHEN walk_in THEN 0.30 ELSE 0.86 END THEN NULL
+            WHEN fate < 0.100 THEN 'cancelled'
+            WHEN fate < 0.165 THEN 'no_show'
+            ELSE 'completed'
+        END
+        WHEN date > today THEN CASE  -- 60 %% taken tomorrow, and fewer the farther away
+            WHEN taken >= CASE WHEN walk_in THEN 0.03 ELSE 0.62 * exp((today - date) / 30.0::float8) END THEN NULL
+            WHEN fate < 0.07 THEN 'cancelled'
+            ELSE 'booked'
+        END
+        WHEN taken >= CASE WHEN walk_in THEN 0.40 ELSE 0.90 END THEN NULL
+        WHEN fate < 0.08 THEN 'cancelled'
+        WHEN starts_at > %(now)s + interval '40 minutes' THEN 'booked'
+        WHEN starts_at > %(now)s THEN CASE WHEN fate < 0.45 THEN 'checked_in' ELSE 'booked' END
+        WHEN fate < 0.14 THEN 'no_show'
+        WHEN starts_at + make_interval(mins => minutes) > %(now)s THEN 'in_progress'
+        ELSE 'completed'
+    END AS first
+FROM drawn
+ORDER BY n
+"""
+
+# Whatever the hour, each site has today an appointment in each status: the walk-in seats around now are given one
+# each. The night shift begins at midnight with three seats, so there are always three that have begun.
+TODAY = """
+UPDATE demo_seats SET first = showcase.status
+FROM (
+    SELECT n, (ARRAY['in_progress', 'no_show', 'completed', 'checked_in', 'booked', 'cancelled'])[row_number() OVER (
+        PARTITION BY department_id
+        ORDER BY CASE WHEN NOT ahead AND nearness <= 3 THEN 1 WHEN ahead THEN 2 ELSE 3 END, nearness
+    )] AS status
+    FROM (
+        SELECT n, department_id, starts_at > %(now)s AS ahead, row_number() OVER (
+            PARTITION BY department_id, starts_at > %(now)s ORDER BY abs(extract(epoch FROM starts_at - %(now)s)), seat
+        ) AS nearness
+        FROM demo_seats WHERE walk_in AND date = today
+    ) AS near
+) AS showcase
+WHERE demo_seats.n = showcase.n AND showcase.status IS NOT NULL
+"""
+
+# Half of the seats that were given up are taken again, but not those of today.
+AGAIN = "(first = 'cancelled' AND date <> today AND again_draw < 0.5)"
+
+WRITE = f"""
+INSERT INTO available_slots (
+    id, doctor_id, department_id, schedule_id, date, time, duration_minutes, status, starts_at, ends_at, seat,
+    visit_type, held_by, hold_digest, created_at, updated_at
+)
+SELECT slot_id, doctor_id, department_id, schedule_id, date, time, minutes,
+    CASE
+        WHEN away THEN 'withdrawn'
+        WHEN first NOT IN ('cancelled', 'no_show') OR {AGAIN} THEN 'booked'
+        ELSE 'available'
+    END,
+    starts_at, ends_at, seat, visit_type, '', '', %(now)s, %(now)s
+FROM demo_seats WHERE n > %(after)s AND n <= %(after)s + %(chunk)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A weekly session of a doctor between two days."""
+
+    clinician: Clinician
+    session: Session
+    today: date  # at the department's site
+    starts_on: date
+    ends_on: date
+
+
+def plan(size: Size, clinicians: list[Clinician], now: datetime) -> list[Planned]:
+    """Who works when. The walk-in teams have a short horizon; the others as many working days as the size asks for."""
+    today = {zone: now.astimezone(ZoneInfo(zone)).date() for _, zone in SITES}
+    rota = {}
+    for number, clinician in enumerate(clinicians):
+        rota[clinician.code] = WALK_IN if clinician.unit.walk_in else size.weeks[number % len(size.weeks)]
+    ahead = _days_ahead(size, clinicians, rota, min(today.values()))
+    planned = []
+    for clinician in clinicians:
+        day = today[SITES[clinician.unit.site][1]]
+        if clinician.unit.walk_in:
+            first, last = day - timedelta(days=WALK_IN_DAYS), day + timedelta(days=WALK_IN_DAYS)
+        else:
+            first, last = _working_day(day, -size.days_back), _working_day(day, ahead)
+        if clinician.leaves:
+            last = day - timedelta(days=1)
+        planned += [Planned(clinician, session, day, first, last) for session in rota[clinician.code]]
+    return planned
+
+
+def _working_day(day: date, count: int) -> date:
+    """The count-th working day, Monday to Friday, after the day; before it when count is negative."""
+    step = timedelta(days=1 if count > 0 else -1)
+    while count:
+        day += step
+        if day.isoweekday() <= 5:
+            count += -1 if count > 0 else 1
+    return day
+
+
+def _days_ahead(size: Size, clinicians: list[Clinician], rota: dict[str, tuple[Session, ...]], today: date) -> int:
+    """Working days ahead: those of the size, and more until the slots add up."""
+    ahead = size.days_ahead
+    if not size.slots:
+        return ahead
+    per_weekday = [0] * 8
+    total = 0
+    for clinician in clinicians:
+        for session in rota[clinician.code]:
+            for weekday in session.weekdays:
+                if clinician.unit.walk_in:
+                    total += 2 * session.slots  # each weekday comes at least twice in the short horizon
+                elif not clinician.leaves:
+                    per_weekday[weekday] += session.slots
+    day = _working_day(today, -size.days_back)
+    end = _working_day(today, ahead)
+    while True:
+        total += per_weekday[day.isoweekday()]
+        if day >= end:
+            if total >= size.slots:
+                return ahead
+            ahead += 1
+            end = _working_day(today, ahead)
+        day += timedelta(days=1)
+
+
+def write_schedules(planned: list[Planned], identify: Identifiers, now: datetime) -> None:
+    """The schedules, and beside them the staging table that the slots are made from."""
+    keyed = [(identify(), item) for item in planned]
+    copy_rows(
+        "schedules",
+        (
+            *("id", "doctor_id", "department_id", "name", "recurrence", "starts_on", "ends_on", "start_time"),
+            *("end_time", "slot_minutes", "visit_type", "is_active", "created_at", "updated_at"),
+        ),
+        (
+            (
+                *(key, item.clinician.code, item.clinician.department_id, item.session.name, item.session.recurrence),
+                *(item.starts_on, item.ends_on, item.session.start, item.session.end, item.session.minutes),
+                *(item.session.visit_type, not item.clinician.leaves, now, now),
+            )
+            for key, item in keyed
+        ),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(PLAN)
+    copy_rows("demo_plan", _plan_columns(), _plan_rows(keyed))
+
+
+def _plan_columns() -> tuple[str, ...]:
+    return (
+        *("schedule_id", "doctor_id", "department_id", "pool", "zone", "today", "walk_in", "weekdays", "starts_on"),
+        *("ends_on", "start_time", "end_time", "minutes", "visit_type", "seats"),
+    )
+
+
+def _plan_rows(keyed: list[tuple[uuid.UUID, Planned]]) -> Iterator[tuple]:
+    for key, item in keyed:
+        unit, session = item.clinician.unit, item.session
+        yield (
+            *(key, item.clinician.code, item.clinician.department_id, unit.pool, SITES[unit.site][1], item.today),
+            *(unit.walk_in, session.weekdays, item.starts_on, item.ends_on, session.start, session.end),
+            *(session.minutes, session.visit_type, session.seats),
+        )
+
+
+def stage_seats(seed: int, now: datetime) -> int:
+    """Make ``demo_seats``; returns how many there are."""
+    with connection.cursor() as cursor:
+        parameters = {"seed": seed, "now": now, "day": now.date(), "milliseconds": before(now)}
+        cursor.execute(SEATS, parameters)
+        count = cursor.rowcount
+        cursor.execute("CREATE UNIQUE INDEX ON demo_seats (n)")
+        cursor.execute(TODAY, parameters)
+        cursor.execute("ANALYZE demo_seats")
+    return count
+
+
+def write_slots(count: int, now: datetime, advance: Callable[[int], object]) -> None:
+    with connection.cursor() as cursor:
+        for after in range(0, count, CHUNK):
+            cursor.execute(WRITE, {"now": now, "after": after, "chunk": CHUNK})
+            advance(cursor.rowcount)
