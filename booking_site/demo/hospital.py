@@ -101,7 +101,6 @@ WALK_IN = (
     _session("Day shift", "daily", "08:00-16:00", 30, "walk_in", seats=3),
     _session("Evening shift", "daily", "16:00-23:59", 30, "walk_in", seats=3),
 )
-WALK_IN_DAYS = 7  # of slots, back and ahead: nobody plans an emergency
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,10 @@ UNITS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """``days_back`` and ``days_ahead`` count working days. With ``slots``, days are added until there are so many."""
+    """``days_back`` and ``days_ahead`` count working days. With ``slots``, days are added until there are so many.
+
+    ``walk_in_days``, before and after today, is the short horizon of the walk-in teams: nobody plans an emergency.
+    """
 
     departments: int
     doctors: int
@@ -213,6 +215,7 @@ class Size:
     days_back: int
     days_ahead: int
     weeks: tuple[tuple[Session, ...], ...] = field(repr=False)
+    walk_in_days: int = 7
     slots: int = 0
 
 

@@ -1,9 +1,10 @@
 """Schedules, and the slots that come from them: staged in one table, decided there, and copied from it.
 
 Local time becomes an instant in one place, the LATERAL ``opens, closes`` below, by PostgreSQL's ``AT TIME ZONE``: only
-the two ends of a session are converted. Within a session time passes evenly, and the wall clock of each slot is read
-back from its instant, which is never ambiguous. So on the two days of the year when the clocks change, a night shift
-has two slots more or fewer, and nothing overlaps.
+the two ends of a session are converted, and of two midnights in one night (the islands have that) the first is meant.
+Within a session time passes evenly, and the wall clock of each slot is read back from its instant, which is never
+ambiguous. So on the two days of the year when the clocks change, a night shift has two slots more or fewer, and
+nothing overlaps.
 
 ``demo_seats`` then decides what became of each seat: ``first``, the status of its first appointment (NULL for none),
 ``again``, whether it was taken once more after a cancellation, and from both the status of the slot.
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from booking_site.demo.hospital import SITES, WALK_IN, WALK_IN_DAYS, Session, Size
+from booking_site.demo.hospital import SITES, WALK_IN, Session, Size
 from booking_site.demo.people import Clinician, Identifiers, copy_rows
 
 CHUNK = 25_000  # slots between two moves of the progress bar
@@ -57,7 +58,9 @@ WITH seat AS (
     FROM demo_plan AS plan
     CROSS JOIN LATERAL (SELECT day::date FROM generate_series(starts_on, ends_on, interval '1 day') AS day) AS days
     CROSS JOIN LATERAL (
-        SELECT (day + start_time) AT TIME ZONE zone AS opens, (day + end_time) AT TIME ZONE zone AS closes
+        SELECT CASE WHEN (instant - interval '1 hour') AT TIME ZONE zone = day + start_time
+            THEN instant - interval '1 hour' ELSE instant END AS opens, (day + end_time) AT TIME ZONE zone AS closes
+        FROM (SELECT (day + start_time) AT TIME ZONE zone AS instant) AS standard
     ) AS session
     CROSS JOIN LATERAL generate_series(
         opens, closes - make_interval(mins => minutes), make_interval(mins => minutes)
@@ -157,7 +160,7 @@ def plan(size: Size, clinicians: list[Clinician], now: datetime) -> list[Planned
     for clinician in clinicians:
         day = today[SITES[clinician.unit.site][1]]
         if clinician.unit.walk_in:
-            first, last = day - timedelta(days=WALK_IN_DAYS), day + timedelta(days=WALK_IN_DAYS)
+            first, last = day - timedelta(days=size.walk_in_days), day + timedelta(days=size.walk_in_days)
         else:
             first, last = _working_day(day, -size.days_back), _working_day(day, ahead)
         if clinician.leaves:
@@ -177,7 +180,7 @@ def _working_day(day: date, count: int) -> date:
 
 
 def _days_ahead(size: Size, clinicians: list[Clinician], rota: dict[str, tuple[Session, ...]], today: date) -> int:
-    """Working days ahead: those of the size, and more until the slots add up."""
+    """Working days ahead: those of the size, and more until the slots of the regular clinics alone add up."""
     ahead = size.days_ahead
     if not size.slots:
         return ahead
@@ -186,9 +189,7 @@ def _days_ahead(size: Size, clinicians: list[Clinician], rota: dict[str, tuple[S
     for clinician in clinicians:
         for session in rota[clinician.code]:
             for weekday in session.weekdays:
-                if clinician.unit.walk_in:
-                    total += 2 * session.slots  # each weekday comes at least twice in the short horizon
-                elif not clinician.leaves:
+                if not (clinician.unit.walk_in or clinician.leaves):
                     per_weekday[weekday] += session.slots
     day = _working_day(today, -size.days_back)
     end = _working_day(today, ahead)
