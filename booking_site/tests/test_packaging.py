@@ -1,0 +1,79 @@
+"""The files around the code say what the code does."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = settings.BASE_DIR
+READ = re.compile(r"""(?:env\.\w+|os\.environ\.get)\(\s*["']([A-Z][A-Z_]+)["']""")
+DOCUMENTED = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
+INTERPOLATED = re.compile(r"\$\{([A-Z_]+)")
+
+
+def variables_read() -> set[str]:
+    apps = ("booking_site", "doctors", "patients", "scheduling", "appointments", "audit")
+    files = [path for app in apps for path in (ROOT / app).rglob("*.py")]
+    code = [path.read_text() for path in files if not {"tests", "testing"} & set(path.parts)]
+    return set(READ.findall("\n".join(code)))
+
+
+def test_each_variable_is_documented_and_each_documented_one_is_read():
+    documented = DOCUMENTED.findall((ROOT / ".env.example").read_text())
+    assert len(documented) == len(set(documented))
+    read = variables_read()
+    assert {"DATABASE_URL", "PORT", "API_REQUESTS_PER_MINUTE"} <= read  # the search finds what is there
+    composed = set(INTERPOLATED.findall((ROOT / "docker-compose.yml").read_text()))
+    assert set(documented) == read | composed
+
+
+def test_the_readme_names_each_variable():
+    readme = (ROOT / "README.md").read_text()
+    assert [name for name in sorted(variables_read()) if f"`{name}`" not in readme] == []
+
+
+@pytest.fixture
+def compose():
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_compose_waits_for_the_database_and_the_tables(compose):
+    services = compose["services"]
+    assert set(services) == {"database", "migrate", "web"}
+    assert services["database"]["image"] == "postgres:18"
+    assert "pg_isready" in services["database"]["healthcheck"]["test"]
+    assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
+    assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    assert services["migrate"]["restart"] == "no"
+    assert services["web"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert "command" not in services["web"]  # gunicorn, as the image says
+
+
+def test_compose_holds_no_secret(compose):
+    for service in compose["services"].values():
+        for name, value in service["environment"].items():
+            if "PASSWORD" in name or "SECRET" in name:
+                assert re.fullmatch(r"\$\{\w+:\?.*\}", value), name
+    url = compose["services"]["web"]["environment"]["DATABASE_URL"]
+    assert url == "postgresql://hospital:${POSTGRES_PASSWORD:?is not set}@database:5432/hospital"
+
+
+def test_development_installs_what_the_site_runs_on():
+    site, development = (
+        set((ROOT / name).read_text().splitlines()) for name in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert {line for line in site - development if not line.startswith("#")} == set()
+    assert all("==" in line for line in site | development if not line.lstrip().startswith("#"))
+
+
+def test_the_scripts_can_be_run():
+    for name in (".ci/run", "manage.py"):
+        assert (ROOT / name).stat().st_mode & 0o111, name
+    subprocess.run(["bash", "-n", ".ci/run"], cwd=ROOT, check=True)
+
+
+def test_the_version_is_the_same_everywhere():
+    assert f'version = "{settings.VERSION}"' in (ROOT / "pyproject.toml").read_text()
+    assert f"## [{settings.VERSION}]" in (ROOT / "CHANGELOG.md").read_text()
