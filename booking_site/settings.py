@@ -6,6 +6,7 @@ Every other installation is a deployment: it refuses to start without a SECRET_K
 """
 
 import contextlib
+import ipaddress
 import os
 import secrets
 import tempfile
@@ -63,6 +64,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 if LOCAL or DEBUG:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])  # addresses or networks, such as 10.0.0.0/8
+for proxy in TRUSTED_PROXIES:
+    try:
+        ipaddress.ip_network(proxy, strict=False)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}.") from error
 
 # --- applications ------------------------------------------------------------------------------------------
 

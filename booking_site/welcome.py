@@ -38,7 +38,7 @@ def prepare(address: str) -> str:
     else:
         lines += [
             "",
-            "This database holds patients that are not of the demo hospital: no demo accounts.",
+            "This is not the demo hospital: there are no demo accounts.",
             "An account:  manage.py createsuperuser",
             "A token:     manage.py create_client NAME --scopes 'doctors:read slots:read'",
         ]
@@ -97,7 +97,8 @@ def _token() -> str:
 
 def _curl(address: str, token: str) -> list[str]:
     """A command that books: the first free slot from tomorrow on, for a patient who has nothing else then."""
-    slot = AvailableSlot.objects.free().filter(starts_at__gt=timezone.now() + timedelta(days=1)).first()
+    seats = AvailableSlot.objects.free().filter(starts_at__gt=timezone.now() + timedelta(days=1)).order_by("starts_at")
+    slot = seats.filter(department__name="General Medicine").first() or seats.first()
     if slot is None:
         return []
     busy = Appointment.objects.filter(status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at)

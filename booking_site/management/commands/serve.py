@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from booking_site import staticfiles, welcome
 from booking_site.postgres import embedded
+from doctors.models import Department, Doctor
 from patients.models import Patient
 
 GRACE = 3  # seconds that requests get to finish when the terminal says stop
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         listener, port = self._claim_port()
         self._migrate()
         staticfiles.collect()
-        if not Patient.objects.exists():
+        if not any(model._default_manager.exists() for model in (Department, Doctor, Patient)):
             self.stdout.write("Loading the demo hospital ...")
             self.stdout.flush()
             call_command("demo", size="small", stdout=self.stdout, stderr=self.stderr)
