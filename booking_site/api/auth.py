@@ -63,6 +63,7 @@ class BearerAuthentication(BaseAuthentication):
                 "application__client_id",
                 "application__name",
                 "application__requests_per_minute",
+                "application__scopes",
                 "scope",
                 "user_id",
             )
@@ -70,14 +71,16 @@ class BearerAuthentication(BaseAuthentication):
         )
         if row is None:
             raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
-        client_id, client_name, limit, scope, user_id = row
+        client_id, client_name, limit, registered, granted, user_id = row
         user: Any = Client()
         if user_id is not None:
             user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
             if user is None:
                 raise AuthenticationFailed("The account behind this token is closed.", "invalid_token")
         username = "" if user_id is None else user.get_username()
-        return user, Token(client_id, client_name, frozenset(scope.split()), limit, username)
+        # What is taken from the client is gone from the tokens that it has already.
+        scopes = frozenset(granted.split()) & frozenset(registered.split())
+        return user, Token(client_id, client_name, scopes, limit, username)
 
 
 class HasScope(BasePermission):
