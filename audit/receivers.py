@@ -117,6 +117,21 @@ def released(actor: Actor, slot: AvailableSlot, **kwargs: Any) -> None:
     write(actor=actor, action="slot.released", object_type="slot", object_id=slot.pk)
 
 
+@receiver(scheduling.slot_withdrawn)
+def withdrawn(actor: Actor, slot: AvailableSlot, old: dict[str, Any], **kwargs: Any) -> None:
+    _slot_changed(actor, "slot.withdrawn", slot, old)
+
+
+@receiver(scheduling.slot_reinstated)
+def reinstated(actor: Actor, slot: AvailableSlot, old: dict[str, Any], **kwargs: Any) -> None:
+    _slot_changed(actor, "slot.reinstated", slot, old)
+
+
+def _slot_changed(actor: Actor, action: str, slot: AvailableSlot, old: dict[str, Any]) -> None:
+    new = values({"status": slot.status, "doctor_id": slot.doctor_id, "starts_at": slot.starts_at})
+    write(actor=actor, action=action, object_type="slot", object_id=slot.pk, details={"old": values(old), "new": new})
+
+
 @receiver(core.record_saved)
 def saved(
     sender: type[Model],

@@ -1,4 +1,4 @@
-"""Holding a seat for a moment, and giving it up."""
+"""Holding a seat for a moment and giving it up; taking a seat off the market and putting it back."""
 
 import hashlib
 import secrets
@@ -61,9 +61,7 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
 
     Raises SlotNotFound, HoldNotOwned.
     """
-    slot = AvailableSlot.objects.select_for_update(no_key=True).filter(pk=slot_id).first()
-    if slot is None:
-        raise SlotNotFound
+    slot = _locked(slot_id)
     if slot.status != AvailableSlot.Status.HELD:
         return
     owns = slot.hold_digest == digest(hold_token) if hold_token else slot.held_by == actor.id
@@ -73,6 +71,46 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
     slot.held_until, slot.held_by, slot.hold_digest = None, "", ""
     slot.save(update_fields=["status", "held_until", "held_by", "hold_digest", "updated_at"])
     signals.slot_released.send(sender=release, actor=actor, slot=slot)
+
+
+@operation("slot.withdrawn")
+def withdraw(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
+    """Take a free seat off the market. Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable."""
+    slot = _locked(slot_id)
+    if slot.status == AvailableSlot.Status.WITHDRAWN:
+        return slot
+    if slot.status == AvailableSlot.Status.BOOKED:
+        raise SlotUnavailable("This seat is booked. Move or cancel the appointment first, then withdraw the slot.")
+    if slot.held_until is not None and slot.held_until > timezone.now():
+        raise SlotUnavailable("Somebody is holding this seat for a booking. Try again in some minutes.")
+    old = slot.status
+    slot.status = AvailableSlot.Status.WITHDRAWN
+    slot.held_until, slot.held_by, slot.hold_digest = None, "", ""
+    slot.save(update_fields=["status", "held_until", "held_by", "hold_digest", "updated_at"])
+    signals.slot_withdrawn.send(sender=withdraw, actor=actor, slot=slot, old={"status": old})
+    return slot
+
+
+@operation("slot.reinstated")
+def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
+    """Offer a withdrawn seat again. Harmless when it is offered already.
+
+    Raises SlotNotFound, and Conflict (``slot_overlaps``) when the doctor has another slot at that time by now.
+    """
+    slot = _locked(slot_id)
+    if slot.status != AvailableSlot.Status.WITHDRAWN:
+        return slot
+    slot.status = AvailableSlot.Status.AVAILABLE
+    slot.save(update_fields=["status", "updated_at"])
+    signals.slot_reinstated.send(sender=reinstate, actor=actor, slot=slot, old={"status": "withdrawn"})
+    return slot
+
+
+def _locked(slot_id: uuid.UUID) -> AvailableSlot:
+    slot = AvailableSlot.objects.select_for_update(no_key=True).filter(pk=slot_id).first()
+    if slot is None:
+        raise SlotNotFound
+    return slot
 
 
 def explain_refusal(slot_id: uuid.UUID, hold_token: str) -> NoReturn:

@@ -5,7 +5,10 @@ Their errors have the form of RFC 6749: ``{"error", "error_description"}``.
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
 
+from csp.constants import SELF
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -29,9 +32,21 @@ def careful(view: View) -> View:
     return checked
 
 
+class AuthorizationView(views.AuthorizationView):
+    """Asks the signed-in person. The answer sends the browser on to the app: a policy of ``form-action 'self'`` would
+    stop it there, so this one page also allows the origin that its app was registered with."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().dispatch(request, *args, **kwargs)
+        target = urlsplit(self.oauth2_data.get("redirect_uri") or "")  # checked against the app's registration
+        if target.netloc:
+            response._csp_replace = {"form-action": [SELF, f"{target.scheme}://{target.netloc}"]}
+        return response
+
+
 app_name = "oauth2_provider"
 urlpatterns = [
     path("token", careful(views.TokenView.as_view()), name="token"),
     path("revoke", careful(views.RevokeTokenView.as_view()), name="revoke-token"),
-    path("authorize", careful(views.AuthorizationView.as_view()), name="authorize"),
+    path("authorize", careful(AuthorizationView.as_view()), name="authorize"),
 ]

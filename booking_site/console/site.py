@@ -1,5 +1,25 @@
+"""The admin site of the hospital's staff."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+
+from booking_site.core import signals
+from booking_site.core.actor import actor_of
+
+
+class LabelledAutocomplete(AutocompleteJsonView):
+    """Results are labelled as the admin of their model says."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        label = getattr(self.model_admin, "option_label", str)
+        return {"id": str(getattr(obj, to_field_name)), "text": label(obj)}
 
 
 class ConsoleSite(AdminSite):
@@ -8,3 +28,27 @@ class ConsoleSite(AdminSite):
     index_title = _("Reception")
     site_url = None
     enable_nav_sidebar = True
+
+    def autocomplete_view(self, request: HttpRequest) -> Any:
+        return LabelledAutocomplete.as_view(admin_site=self)(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Every page of the console: a refusal by permission is announced, for the audit log."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if "\x00" in request.path or any("\x00" in text for pair in request.GET.lists() for text in pair[1]):
+                raise SuspiciousOperation("A NUL byte in the address.")  # PostgreSQL has no text that holds one
+            try:
+                return view(request, *args, **kwargs)
+            except PermissionDenied:
+                signals.access_denied.send(
+                    sender=type(self),
+                    actor=actor_of(request),
+                    method=request.method,
+                    path=request.path,
+                    code="not_allowed",
+                )
+                raise
+
+        return super().admin_view(guarded, cacheable)

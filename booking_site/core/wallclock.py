@@ -1,0 +1,37 @@
+"""How a moment is written for people: the wall clock of the site, with the name of its zone."""
+
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+
+def day_label(day: date) -> str:
+    """``Mon 23 Nov 2026``"""
+    return date_format(day, "D j M Y")
+
+
+def clock_label(day: date, clock: time | None, zone: str) -> str:
+    """``Mon 23 Nov 2026 09:00 Europe/Berlin``; the day alone where imported history knows no more."""
+    return f"{day_label(day)} {clock:%H:%M} {zone}" if clock else day_label(day)
+
+
+def clock_html(day: date, clock: time | None, zone: str) -> SafeString:
+    """The same for lists: the time stands out, the zone stands back."""
+    if clock is None:
+        return format_html('<span class="clock">{}</span>', day_label(day))
+    return format_html(
+        '<span class="clock">{} <b>{}</b></span> <span class="zone">{}</span>', day_label(day), f"{clock:%H:%M}", zone
+    )
+
+
+def moment_label(moment: datetime | None, zone: str = "") -> str:
+    """An instant by the clock of ``zone`` (the hospital's own when not given); a dash for none."""
+    if moment is None:
+        return "-"
+    zone = zone or settings.TIME_ZONE
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{day_label(local.date())} {local:%H:%M:%S} {zone}"

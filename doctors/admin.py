@@ -1,0 +1,58 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from booking_site.core.admin import RecordAdmin, RelatedSelectFilter
+from doctors.models import Department, Doctor, next_code
+
+
+@admin.register(Department)
+class DepartmentAdmin(RecordAdmin):
+    list_display = ["name", "code", "site", "time_zone", "phone", "is_active"]
+    list_filter = ["is_active", "site"]
+    search_fields = ["name", "code", "site"]
+    fields = ["name", "code", "site", "time_zone", "phone", "is_active"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Slots and appointments keep the wall clock that they were made with: a zone is chosen once.
+        return ["time_zone"] if obj else []
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found, duplicates = super().get_search_results(request, queryset, search_term.replace("\x00", ""))
+        return found.filter(is_active=True) if _is_autocomplete(request) else found, duplicates
+
+
+class DoctorForm(forms.ModelForm):
+    def clean_id(self) -> str:
+        return self.cleaned_data["id"] or next_code()
+
+
+@admin.register(Doctor)
+class DoctorAdmin(RecordAdmin):
+    form = DoctorForm
+    list_display = ["name", "id", "department", "specialization", "phone", "is_active"]
+    list_filter = ["is_active", ("department", RelatedSelectFilter)]
+    list_select_related = ["department"]
+    search_fields = ["name", "id", "specialization", "department__name"]
+    search_help_text = "Name, code, specialization or department."
+    autocomplete_fields = ["department"]
+    fields = ["id", "name", "department", "specialization", "experience", "email", "phone", "is_active"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("department")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["id"] if obj else []
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found, duplicates = super().get_search_results(request, queryset, search_term.replace("\x00", ""))
+        return found.filter(is_active=True) if _is_autocomplete(request) else found, duplicates
+
+    def option_label(self, obj: Doctor) -> str:
+        return ", ".join(filter(None, [obj.name, obj.specialization, obj.department.name]))
+
+
+def _is_autocomplete(request: HttpRequest) -> bool:
+    return "field_name" in request.GET

@@ -1,0 +1,64 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.admin import RecordAdmin
+from booking_site.core.wallclock import moment_label
+from patients.models import Patient
+
+
+@admin.register(Patient)
+class PatientAdmin(RecordAdmin):
+    list_display = ["name", "dob_iso", "mrn", "phone", "email", "is_active"]
+    list_filter = ["is_active"]
+    search_fields = ["search_text"]  # what makes Django show the search box; see get_search_results
+    search_help_text = _("Words of the name in any order, digits of the phone number, e-mail or record number.")
+    sortable_by = ()  # in the one order that has an index
+    fieldsets = [
+        (None, {"fields": ["first_name", "last_name", "dob", "mrn"]}),
+        (_("Contact"), {"fields": ["phone", "email", "preferred_language"]}),
+        (_("Reminders"), {"fields": ["remind_by_email", "remind_by_sms", "remind_by_phone"]}),
+        (_("Insurance"), {"fields": ["insurance_provider", "insurance_id"]}),
+        (_("Record"), {"fields": ["is_active", "registered", "changed"]}),
+    ]
+    readonly_fields = ["registered", "changed"]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        book = ["book"] if request.user.has_perm("appointments.add_appointment") else []
+        return [*self.list_display, *book]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        found = queryset.search(search_term.replace("\x00", ""))
+        # Autocomplete offers patients for booking: only open records.
+        return found.active() if "field_name" in request.GET else found, False
+
+    def option_label(self, obj: Patient) -> str:
+        born = f"{_('born')} {obj.dob:%Y-%m-%d}" if obj.dob else ""
+        return ", ".join(filter(None, [str(obj), born, obj.mrn or "", obj.phone]))
+
+    @admin.display(description=_("name"))
+    def name(self, patient: Patient) -> str:
+        return ", ".join(filter(None, [patient.last_name, patient.first_name]))
+
+    @admin.display(description=_("date of birth"))
+    def dob_iso(self, patient: Patient) -> str:
+        return f"{patient.dob:%Y-%m-%d}" if patient.dob else "-"
+
+    @admin.display(description=_("book"))
+    def book(self, patient: Patient) -> str:
+        if not patient.is_active:
+            return ""
+        url = f"{reverse('admin:appointments_appointment_add')}?patient={patient.pk}"
+        return format_html('<a class="step" href="{}">{}</a>', url, _("Book"))
+
+    @admin.display(description=_("registered"))
+    def registered(self, patient: Patient) -> str:
+        return moment_label(patient.created_at)
+
+    @admin.display(description=_("last changed"))
+    def changed(self, patient: Patient) -> str:
+        return moment_label(patient.updated_at)

@@ -1,0 +1,200 @@
+"""Schedules and slots, to be looked at. A seat is withdrawn and offered again by operations."""
+
+import re
+from collections.abc import Callable
+from datetime import date, time
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.actor import actor_of
+from booking_site.core.admin import ReadOnlyAdmin, RelatedSelectFilter
+from booking_site.core.errors import DomainError
+from booking_site.core.wallclock import clock_html, clock_label, moment_label
+from scheduling import operations
+from scheduling.days import DayFilter, on
+from scheduling.models import AvailableSlot, Schedule, SlotQuerySet
+
+AT_ONCE = 200  # slots of one list action
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    list_display = ["name", "doctor", "department", "recurrence", "starts_on", "ends_on", "start_time", "end_time"]
+    list_filter = ["is_active", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
+    list_select_related = ["doctor", "department"]
+    search_fields = ["name", "doctor__name", "department__name"]
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """Free is what can be booked now: an expired hold counts, a past or closed seat does not."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("free", _("free")), *AvailableSlot.Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "free":
+            return queryset.free()
+        return queryset.filter(status=self.value()) if self.value() in AvailableSlot.Status.values else queryset
+
+
+@admin.register(AvailableSlot)
+class SlotAdmin(ReadOnlyAdmin):
+    list_display = ["when", "doctor", "department", "duration_minutes", "visit_type", "seat", "state"]
+    list_filter = [DayFilter, StatusFilter, ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
+    search_fields = ["doctor__name"]  # what makes Django show the search box; see get_search_results
+    search_help_text = _("Doctor, department or specialization; a date (2026-11-23, tomorrow, mon); a time (9:30).")
+    sortable_by = ()  # in the one order that has an index
+    actions = ["withdraw_selected", "reinstate_selected"]
+    fields = [
+        *("when", "doctor", "department", "duration_minutes", "visit_type", "seat", "state"),
+        *("held", "schedule", "made", "changed"),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> SlotQuerySet:
+        return super().get_queryset(request).select_related("doctor", "department")  # type: ignore[return-value]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        book = ["book"] if request.user.has_perm("appointments.add_appointment") else []
+        return [*self.list_display, *book]
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("scheduling.change_availableslot")
+
+    # --- finding ---------------------------------------------------------------------------------------------
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        for word in search_term.replace("\x00", "").replace(",", " ").split()[:8]:
+            queryset = queryset.filter(meaning(word))
+        if "field_name" in request.GET:
+            queryset = narrowed(queryset.free(), request)
+        return queryset, False
+
+    def option_label(self, obj: AvailableSlot) -> str:
+        when = clock_label(obj.date, obj.time, obj.department.time_zone)
+        seat = f", {_('seat')} {obj.seat}" if obj.seat > 1 else ""
+        return f"{when}, {obj.doctor.name}, {obj.department.name}{seat}"
+
+    # --- showing ---------------------------------------------------------------------------------------------
+
+    @admin.display(description=_("when"))
+    def when(self, slot: AvailableSlot) -> str:
+        return clock_html(slot.date, slot.time, slot.department.time_zone)
+
+    @admin.display(description=_("status"))
+    def state(self, slot: AvailableSlot) -> str:
+        ended = slot.held_until is not None and slot.held_until <= timezone.now()
+        status = AvailableSlot.Status.AVAILABLE if ended else AvailableSlot.Status(slot.status)
+        return format_html('<span class="status status-{}">{}</span>', status.value, status.label)
+
+    @admin.display(description=_("book"))
+    def book(self, slot: AvailableSlot) -> str:
+        if slot.status not in ("available", "held") or slot.starts_at <= timezone.now():
+            return ""
+        url = f"{reverse('admin:appointments_appointment_add')}?slot={slot.pk}"
+        return format_html('<a class="step" href="{}">{}</a>', url, _("Book"))
+
+    @admin.display(description=_("held until"))
+    def held(self, slot: AvailableSlot) -> str:
+        return moment_label(slot.held_until, slot.department.time_zone)
+
+    @admin.display(description=_("made"))
+    def made(self, slot: AvailableSlot) -> str:
+        return moment_label(slot.created_at, slot.department.time_zone)
+
+    @admin.display(description=_("last changed"))
+    def changed(self, slot: AvailableSlot) -> str:
+        return moment_label(slot.updated_at, slot.department.time_zone)
+
+    # --- withdrawing and offering again ------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        def view(operation: Callable[..., AvailableSlot], name: str) -> Any:
+            def run(request: HttpRequest, object_id: str) -> HttpResponse:
+                return self.step_view(request, object_id, operation)
+
+            route = f"<path:object_id>/{name}/"
+            return path(route, self.admin_site.admin_view(run), name=f"scheduling_availableslot_{name}")
+
+        return [view(operations.withdraw, "withdraw"), view(operations.reinstate, "reinstate"), *super().get_urls()]
+
+    def step_view(self, request: HttpRequest, object_id: str, operation: Callable[..., AvailableSlot]) -> HttpResponse:
+        if not self.has_withdraw_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        slot = self.get_object(request, object_id)
+        if slot is None:
+            return self.not_found(request)
+        self.step(request, [slot], operation)
+        return HttpResponseRedirect(reverse("admin:scheduling_availableslot_change", args=[slot.pk]))
+
+    @admin.action(description=_("Withdraw the selected slots"), permissions=["withdraw"])
+    def withdraw_selected(self, request: HttpRequest, queryset: SlotQuerySet) -> None:
+        self.step(request, queryset[:AT_ONCE], operations.withdraw)
+
+    @admin.action(description=_("Offer the selected slots again"), permissions=["withdraw"])
+    def reinstate_selected(self, request: HttpRequest, queryset: SlotQuerySet) -> None:
+        self.step(request, queryset[:AT_ONCE], operations.reinstate)
+
+    def step(self, request: HttpRequest, slots: Any, operation: Callable[..., AvailableSlot]) -> None:
+        """One operation, and so one transaction, for each slot; what is refused does not stop the others."""
+        done = 0
+        for slot in slots:
+            try:
+                after = operation(actor=actor_of(request), slot_id=slot.pk)
+            except DomainError as error:
+                self.message_user(request, f"{self.option_label(slot)}: {error.detail}", messages.ERROR)
+            else:
+                done += 1
+                last = after.get_status_display()
+        if done:
+            self.message_user(request, _("%d now %s.") % (done, last), messages.SUCCESS)
+
+
+def meaning(word: str) -> Q:
+    """What one word of a search for slots says: a day, a time of day, or a part of a name."""
+    lower = word.lower()
+    if lower in ("today", "tomorrow"):
+        return on(lower)
+    if len(lower) >= 3 and lower[:3] in WEEKDAYS and (len(lower) == 3 or lower.endswith("day")):
+        # Django counts the days of a week from 1 for Sunday.
+        return Q(date__week_day=(WEEKDAYS.index(lower[:3]) + 1) % 7 + 1)
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", word):
+            return Q(date=date.fromisoformat(word))
+        if re.fullmatch(r"\d{1,2}:\d\d", word):
+            return Q(time=time.fromisoformat(word.zfill(5)))
+    except ValueError:
+        return Q(pk__in=[])
+    return (
+        Q(doctor__name__icontains=word)
+        | Q(doctor__specialization__icontains=word)
+        | Q(department__name__icontains=word)
+        | Q(doctor__id__iexact=word)
+    )
+
+
+def narrowed(queryset: SlotQuerySet, request: HttpRequest) -> SlotQuerySet:
+    """What the booking form has chosen beside the slot: ``doctor``, ``department`` and ``date`` of the query."""
+    if doctor := request.GET.get("doctor"):
+        queryset = queryset.filter(doctor_id=doctor)
+    try:
+        if department := request.GET.get("department"):
+            queryset = queryset.filter(department_id=department)
+        if day := request.GET.get("date"):
+            queryset = queryset.filter(date=date.fromisoformat(day))
+    except (ValueError, ValidationError):
+        return queryset.none()
+    return queryset
