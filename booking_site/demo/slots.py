@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -246,7 +247,7 @@ def _plan_rows(keyed: list[tuple[uuid.UUID, Planned]]) -> Iterator[tuple]:
 def stage_seats(seed: int, now: datetime) -> int:
     """Make ``demo_seats``; returns how many there are."""
     with connection.cursor() as cursor:
-        parameters = {"seed": seed, "now": now, "day": now.date(), "milliseconds": before(now)}
+        parameters: dict[str, Any] = {"seed": seed, "now": now, "day": now.date(), "milliseconds": before(now)}
         cursor.execute(SEATS, parameters)
         count = cursor.rowcount
         cursor.execute("CREATE UNIQUE INDEX ON demo_seats (n)")
