@@ -1,9 +1,12 @@
 """``make run``: everything between a fresh database and a served page, in one command."""
 
+import contextlib
+import fcntl
 import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
@@ -34,13 +37,8 @@ class Command(BaseCommand):
                 "'gunicorn -c python:booking_site.gunicorn', or say LOCAL=on (make run does)."
             )
         listener, port = self._claim_port()
-        self._migrate()
-        staticfiles.collect()
-        if not any(model._default_manager.exists() for model in (Department, Doctor, Patient)):
-            self.stdout.write("Loading the demo hospital ...")
-            self.stdout.flush()
-            call_command("demo", size="small", stdout=self.stdout, stderr=self.stderr)
-        text = welcome.prepare(f"http://127.0.0.1:{port}")
+        with self._alone():
+            text = self._set_up(f"http://127.0.0.1:{port}")
         try:
             listener.listen(128)  # who calls from now on is answered as soon as the workers are up
         except OSError as error:  # another process has begun to listen since we bound the port
@@ -48,6 +46,31 @@ class Command(BaseCommand):
         self.stdout.write(text)
         self.stdout.flush()
         self._become_server(listener)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Of two that start at once, the second waits and finds all done."""
+        path = settings.VAR_DIR / "setup.lock"
+        try:
+            settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        except OSError as error:
+            raise CommandError(
+                f"Cannot write to {settings.VAR_DIR}: {error.strerror}. Set VAR_DIR to a folder that is writable."
+            ) from error
+        with path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _set_up(self, address: str) -> str:
+        """Make what is missing; returns how to get in."""
+        self._migrate()
+        staticfiles.collect()
+        if not any(model._default_manager.exists() for model in (Department, Doctor, Patient)):
+            self.stdout.write("Loading the demo hospital ...")
+            self.stdout.flush()
+            call_command("demo", size="small", stdout=self.stdout, stderr=self.stderr)
+        return welcome.prepare(address)
 
     def _claim_port(self) -> tuple[socket.socket, int]:
         """A socket bound to the port before anything else is done. It listens only when there is something to serve."""
