@@ -39,9 +39,7 @@ DEPLOYMENT = DEBUG=off LOCAL=off HTTPS=on ALLOWED_HOSTS=hospital.example \
     SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')"
 
 bench: $(VENV)/.packages-dev
-	@for script in bench/*.py; do \
-	    if [ -x "$$script" ]; then echo "== $$script"; $(BIN)/python "$$script"; fi; \
-	done
+	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 # Pins every package for all platforms, from pyproject.toml. Needs uv; make lock UPGRADE=--upgrade takes the newest.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
