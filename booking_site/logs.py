@@ -5,7 +5,7 @@ import traceback
 from types import TracebackType
 from typing import TypeAlias
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 
 ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -20,8 +20,8 @@ class PrivateFormatter(logging.Formatter):
 
     def formatException(self, ei: ExcInfo) -> str:
         error = ei[1]
-        if error is None:
-            return ""
+        if error is None or isinstance(error, SuspiciousOperation):
+            return ""  # a request for another host and the like: one line is enough
         chain: list[BaseException] = []
         while error is not None and error not in chain:
             chain.insert(0, error)

@@ -1,6 +1,7 @@
 import logging
 
 import pytest
+from django.core.exceptions import DisallowedHost
 from django.db import IntegrityError, OperationalError
 
 from booking_site.logs import PrivateFormatter
@@ -33,6 +34,11 @@ def test_a_value_that_a_client_sent_is_not_logged():
     text = logged(caught.value)
     assert sent not in text
     assert text.endswith("builtins.ValueError")
+
+
+def test_what_strangers_try_takes_one_line():
+    text = logged(DisallowedHost("Invalid HTTP_HOST header"))
+    assert text == "ERROR Internal Server Error: /x"
 
 
 def test_an_error_of_the_installation_is_told_in_full():
