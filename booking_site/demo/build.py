@@ -11,7 +11,7 @@ from booking_site.core.errors import Conflict
 from booking_site.demo import people, slots, visits
 from booking_site.demo.hospital import Size
 
-SETTINGS = "SET LOCAL work_mem = '128MB'; SET LOCAL timezone = 'UTC'"
+SETTINGS = ("SET LOCAL work_mem = '128MB'", "SET LOCAL jit = off", "SET LOCAL timezone = 'UTC'")
 STAGED = "demo_plan, demo_seats, demo_patients, demo_days, demo_reasons"
 
 
@@ -40,7 +40,7 @@ def build(
     with transaction.atomic():
         _claim_empty()
         with connection.cursor() as cursor:
-            for statement in SETTINGS.split("; "):
+            for statement in SETTINGS:
                 cursor.execute(statement)
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # foreign keys are checked as we go, not all at the end
         identify = people.Identifiers(rng, now, expected=size.patients + 10_000)

@@ -223,7 +223,7 @@ SIZES = {
     "small": Size(departments=8, doctors=24, patients=800, days_back=20, days_ahead=30, weeks=PART_TIME),
     "hospital": Size(departments=14, doctors=60, patients=20_000, days_back=45, days_ahead=90, weeks=FULL_TIME),
     "city": Size(
-        departments=20, doctors=200, patients=50_000, days_back=45, days_ahead=90, weeks=BUSY, slots=1_000_000
+        departments=20, doctors=200, patients=50_000, days_back=25, days_ahead=90, weeks=BUSY, slots=1_000_000
     ),
 }
 

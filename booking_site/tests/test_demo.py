@@ -6,6 +6,7 @@ from io import StringIO
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -15,6 +16,7 @@ from appointments.models import LIVE, Appointment, Status
 from audit.models import AuditLog
 from booking_site.demo.build import NotEmpty, build
 from booking_site.demo.hospital import PART_TIME, SITES, SIZES, WEEKDAYS, Size
+from booking_site.testing.fixtures import test_database_url
 from doctors.models import Department, Doctor, next_code
 from patients.models import Patient
 from scheduling.models import AvailableSlot, Schedule
@@ -316,6 +318,27 @@ def test_a_load_that_fails_halfway_leaves_nothing():
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'demo!_%' ESCAPE '!'")
         assert cursor.fetchone() == (0,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_somebody_writes_into_is_refused():
+    with psycopg.connect(test_database_url()) as other, connection.cursor() as cursor:
+        other.execute("LOCK TABLE patients IN ROW EXCLUSIVE MODE")  # what an INSERT takes
+        cursor.execute("SET lock_timeout = '100ms'")
+        try:
+            with pytest.raises(NotEmpty, match="Somebody is writing"):
+                load()
+        finally:
+            cursor.execute("RESET lock_timeout")
+    assert rows_left() == [0] * 7
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_committed_load_leaves_fresh_statistics_and_clean_indexes():
+    load()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples, relallvisible > 0 FROM pg_class WHERE oid = 'patients'::regclass")
+        assert cursor.fetchone() == (TINY.patients, True)
 
 
 def test_the_sizes_are_those_of_the_manual():
