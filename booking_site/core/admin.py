@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
@@ -60,6 +61,10 @@ class ConsoleAdmin(admin.ModelAdmin):
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The audit log tells it already."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        title = capfirst(str(self.opts.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -183,7 +188,12 @@ def other_parameters(request: HttpRequest, *but: str) -> list[tuple[str, str]]:
 
 
 class SafeAutocompleteSelect(AutocompleteSelect):
-    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error)."""
+    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error).
+    Where nothing needs to be chosen, that is said."""
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
+        attributes = super().build_attrs(base_attrs, extra_attrs)
+        return attributes if self.is_required else attributes | {"data-placeholder": str(_("Any"))}
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         try:

@@ -26,13 +26,13 @@
     if ($) {
         // Department, doctor and day narrow the slots that the booking form offers.
         $.ajaxPrefilter((options) => {
-            if (!/[?&]field_name=slot(&|$)/.test(options.url)) {
+            if (!/(^|&)field_name=slot(&|$)/.test(options.data)) {
                 return;
             }
             for (const name of ["department", "doctor", "date"]) {
                 const field = document.getElementById(`id_${name}`);
                 if (field && field.value) {
-                    options.url += `&${name}=${encodeURIComponent(field.value)}`;
+                    options.data += `&${name}=${encodeURIComponent(field.value)}`;
                 }
             }
         });
@@ -47,8 +47,10 @@
                 const box = $(select).next(".select2-container").find("[role=combobox]")[0];
                 if (box) {
                     const chosen = select.selectedOptions.length ? select.selectedOptions[0].textContent : "";
-                    box.removeAttribute("aria-labelledby");
-                    box.setAttribute("aria-label", `${label(select)}: ${chosen || "none chosen"}`);
+                    for (const part of [box, box.querySelector("[role=textbox]")]) {
+                        part.removeAttribute("aria-labelledby");
+                        part.setAttribute("aria-label", `${label(select)}: ${chosen || "none chosen"}`);
+                    }
                 }
             }
         };
@@ -61,8 +63,11 @@
                 field.focus();
             }
             const list = document.querySelector(".select2-container--open .select2-results__options");
-            if (list) {
+            const box = document.querySelector(".select2-container--open [role=combobox]");
+            if (list && box) {
                 list.setAttribute("aria-label", label(event.target));
+                box.setAttribute("aria-controls", list.id);
+                field.setAttribute("aria-controls", list.id);
             }
         });
     }
