@@ -25,5 +25,7 @@ RUN python -m compileall -q . \
 USER hospital
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as u; \
+        host = os.environ['ALLOWED_HOSTS'].split(',')[0].strip('.* ') or 'localhost'; \
+        u.urlopen(u.Request('http://127.0.0.1:8000/health/live', headers={'Host': host}), timeout=4)"]
 CMD ["gunicorn", "-c", "python:booking_site.gunicorn"]
