@@ -155,6 +155,14 @@ def saved(
     )
 
 
+@receiver(core.records_imported)
+def imported(
+    actor: Actor, entity: str, profile: str, file: str, sha256: str, counts: dict[str, int], **kwargs: Any
+) -> None:
+    details = {"new": {"profile": profile, "file": file, "sha256": sha256, "counts": counts}}
+    write(actor=actor, action=f"{entity}.imported", object_type=entity, object_id=profile, details=details)
+
+
 @receiver(core.refused)
 def refused(actor: Actor, action: str, error: DomainError, subject: dict[str, str], **kwargs: Any) -> None:
     """A refused operation. The signal comes after its rollback: this row stands by itself and survives."""

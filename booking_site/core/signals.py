@@ -5,6 +5,9 @@
 ``refused``: an operation ended with a domain error; *after* its transaction has rolled back.
     sender: the operation (a function); actor: Actor; action: the dotted name it would have had;
     error: DomainError; subject: the operation's identifiers, ``{"patient_id": ..., "slot_id": ...}``
+``records_imported``: a file was imported; inside the transaction, once per run.
+    sender: the model; actor: Actor; entity: its name in commands ("patients"); profile, file: str (names);
+    sha256: of the file, hex; counts: ``{"read", "created", "there", "repeated", "rejected"}``, the last four add up
 ``access_denied``: somebody was refused by permission.
     sender: the view class; actor: Actor; method, path: str; code: str
 """
@@ -13,4 +16,5 @@ from django.dispatch import Signal
 
 record_saved = Signal()
 refused = Signal()
+records_imported = Signal()
 access_denied = Signal()
