@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
-from oauth2_provider.models import get_access_token_model
+from oauth2_provider.models import get_access_token_model, set_token_value
 
 from booking_site.api.models import ApiClient
 from booking_site.core.errors import Invalid
@@ -36,5 +36,7 @@ def issue_token(client: ApiClient, *, days: float) -> tuple[str, datetime]:
     """An access token for all scopes of the client. Only its SHA-256 is stored."""
     token = secrets.token_urlsafe(32)
     expires = timezone.now() + timedelta(days=days)
-    get_access_token_model().objects.create(application=client, token=token, expires=expires, scope=client.scopes)
+    row = get_access_token_model()(application=client, expires=expires, scope=client.scopes)
+    set_token_value(row, token)
+    row.save(force_insert=True)
     return token, expires

@@ -7,6 +7,9 @@ from django.db import transaction
 from booking_site.api.clients import issue_token, register
 from booking_site.core.errors import Invalid
 
+MOST_REQUESTS = 1_000_000
+LONGEST_NAME = 200  # as much as an audit row holds
+
 
 class Command(BaseCommand):
     help = "Register an API client and print its credentials as JSON. The secret and the token are shown only now."
@@ -22,6 +25,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 < options["token_days"] <= 3650:
             raise CommandError("--token-days is a number of days, more than 0 and at most 3650.")
+        if not 0 <= (options["requests_per_minute"] or 0) <= MOST_REQUESTS:
+            raise CommandError(f"--requests-per-minute is a whole number, at most {MOST_REQUESTS}.")
+        if not 1 <= len(options["name"]) <= LONGEST_NAME:
+            raise CommandError(f"The name has 1 to {LONGEST_NAME} characters.")
         try:
             with transaction.atomic():
                 client, secret = register(options["name"], options["scopes"].split(), options["requests_per_minute"])
