@@ -1,6 +1,7 @@
 """Every error of the API is a problem document (RFC 9457), made here and nowhere else."""
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -65,7 +66,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         if (challenge := getattr(error, "auth_header", None)) is not None:
             headers["WWW-Authenticate"] = f'{challenge}, error="{code}"' if code == "invalid_token" else challenge
         if (wait := getattr(error, "wait", None)) is not None:
-            headers["Retry-After"] = str(max(1, int(wait)))
+            headers["Retry-After"] = str(math.ceil(wait))
         if status == 403:
             signals.access_denied.send(
                 sender=type(context["view"]),

@@ -1,5 +1,6 @@
 """So many requests a minute for each client, counted in one table that all web processes share."""
 
+import threading
 import time
 from typing import Any
 
@@ -22,7 +23,9 @@ class ClientThrottle(BaseThrottle):
     """Never lets more through than the limit. A process may give back an unused lease only by the end of the minute,
     so a client spread over several processes can be stopped up to one lease per process early."""
 
+    _lock = threading.Lock()  # the threads of a process share its leases
     _leases: dict[str, tuple[int, int]] = {}  # client: (minute, requests left)
+    _spent: dict[str, int] = {}  # client: the minute in which all of its requests are given out
 
     def allow_request(self, request: Any, view: Any) -> bool:
         if not isinstance(request.auth, Token):
@@ -32,10 +35,11 @@ class ClientThrottle(BaseThrottle):
         if limit == 0:
             return True
         client, minute = request.auth.client_id, int(time.time() // 60)
-        leased_minute, left = self._leases.get(client, (minute, 0))
-        if leased_minute != minute or left == 0:
-            left = self._lease(client, minute, limit)
-        self._leases[client] = (minute, max(0, left - 1))
+        with self._lock:
+            leased_minute, left = self._leases.get(client, (minute, 0))
+            if leased_minute != minute or left == 0:
+                left = 0 if self._spent.get(client) == minute else self._lease(client, minute, limit)
+            self._leases[client] = (minute, max(0, left - 1))
         return left > 0
 
     def wait(self) -> float:
@@ -46,4 +50,6 @@ class ClientThrottle(BaseThrottle):
         with connection.cursor() as cursor:
             cursor.execute(COUNT, [client, minute, size])
             taken = cursor.fetchone()[0]
+        if taken >= limit:
+            self._spent[client] = minute
         return max(0, min(size, limit - (taken - size)))

@@ -23,6 +23,14 @@ class RowViewSet(GenericViewSet):
     http_method_names = ["get", "head", "post", "patch", "delete"]
     lookup_value_regex = UUID_PATTERN
 
+    def check_permissions(self, request: Any) -> None:
+        """Counted before anything is refused: whoever may not do it must not ask at any speed either."""
+        super().check_throttles(request)
+        super().check_permissions(request)
+
+    def check_throttles(self, request: Any) -> None:
+        """Done: see check_permissions, which DRF calls first."""
+
     def rows(self) -> QuerySet:
         return self.serializer_class.read(self.get_queryset())
 
