@@ -196,8 +196,7 @@ def signed_in(request: Any, user: Any, **kwargs: Any) -> None:
 @receiver(user_logged_out)
 def signed_out(request: Any, user: Any, **kwargs: Any) -> None:
     if user is not None:
-        actor = Actor(kind="user", id=str(user.pk), name=user.get_username(), request_id=request.request_id)
-        write(actor=actor, action="user.signed_out", object_type="user", object_id=user.pk)
+        write(actor=actor_of(request), action="user.signed_out", object_type="user", object_id=user.pk)
 
 
 @receiver(user_login_failed)

@@ -1,5 +1,6 @@
 """What every operation shares: one transaction, a retry where PostgreSQL asks for one, one translation of errors."""
 
+import logging
 import random
 import time
 import uuid
@@ -12,8 +13,9 @@ from django.db import DatabaseError, connection, models, transaction
 
 from booking_site.core import signals
 from booking_site.core.actor import Actor
-from booking_site.core.errors import DomainError, PreconditionFailed, from_database
+from booking_site.core.errors import DomainError, PreconditionFailed, Unavailable, from_database
 
+logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -34,7 +36,12 @@ def operation(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
                 return in_transaction(lambda: function(*args, **kwargs))
             except DomainError as error:
                 subject = {name: str(value) for name, value in kwargs.items() if isinstance(value, uuid.UUID)}
-                signals.refused.send(sender=run, actor=kwargs["actor"], action=action, error=error, subject=subject)
+                try:
+                    signals.refused.send(sender=run, actor=kwargs["actor"], action=action, error=error, subject=subject)
+                except DatabaseError:
+                    if not isinstance(error, Unavailable):
+                        raise
+                    logger.exception("%s was refused, and the database that would keep a record of it is away", action)
                 raise
 
         return run
