@@ -3,8 +3,10 @@
 import csv
 import gzip
 import hashlib
+import re
 from datetime import UTC, date, datetime, time
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -521,3 +523,15 @@ def test_a_placeholder_doctor_is_made_once(importing, clinic):
 def test_a_profile_of_visits_that_does_not_hold_together_is_refused(importing, profile, message):
     with pytest.raises(CommandError, match=message):
         importing("appointments", VISIT_COLUMNS, profile)
+
+
+def test_the_example_of_the_manual_gives_what_it_says(tmp_path, monkeypatch, settings):
+    manual = (settings.BASE_DIR / "docs" / "importing.md").read_text()
+    blocks = {kind: re.search(rf"```{kind}\n(.*?)```", manual, re.S)[1] for kind in ("csv", "toml", "text")}
+    (tmp_path / "people.csv").write_text(blocks["csv"])
+    (tmp_path / "practice.toml").write_text(blocks["toml"])
+    monkeypatch.chdir(tmp_path)
+    both = StringIO()
+    options = ("--profile", "practice.toml", "--dry-run")
+    call_command("import_csv", "patients", Path("people.csv"), *options, stdout=both, stderr=both, no_color=True)
+    assert both.getvalue() == blocks["text"]

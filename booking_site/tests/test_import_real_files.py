@@ -1,5 +1,7 @@
 """import_csv on real files, whole: exact totals, and a second run that changes nothing."""
 
+import csv
+import json
 from datetime import UTC, date, datetime
 from io import StringIO
 
@@ -112,3 +114,16 @@ def test_synthea(totals, folder, patients, dead, organizations, providers):
         assert Patient.objects.filter(last_name="O'Hara248").exists()
     for entity, (file, rows) in files.items():
         assert totals(entity, file, "synthea") == (rows, 0, rows, 0, 0)
+
+
+def test_naughty_strings_come_in_exactly_as_they_are(shared_data, tmp_path):
+    """Markup, shell, SQL, format strings, right-to-left, emoji: every one a name, read back character by character."""
+    texts = [text[:200] for text in json.loads((shared_data / "names" / "blns.json").read_text()) if text.strip()]
+    with open(tmp_path / "names.csv", "w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["id", "name"], *enumerate(texts)])
+    (tmp_path / "names.toml").write_text('[patients.fields]\nmrn = "id"\nfirst_name = "name"\n')
+    arguments = ("import_csv", "patients", tmp_path / "names.csv", "--profile", str(tmp_path / "names.toml"))
+    call_command(*arguments, stdout=StringIO(), stderr=StringIO())
+    stored = dict(Patient.objects.values_list("mrn", "first_name"))
+    assert stored == {str(number): text for number, text in enumerate(texts)}
+    assert len(texts) > 500
