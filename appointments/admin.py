@@ -35,7 +35,7 @@ MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelle
 
 @admin.register(Appointment)
 class AppointmentAdmin(ReadOnlyAdmin):
-    list_display = ["when", "person", "born", "doctor", "department", "visit_type", "state"]
+    list_display = ["when", "person", "doctor", "department", "state"]
     list_filter = [DayFilter, "status", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
     search_fields = ["patient__search_text"]  # what makes Django show the search box; see get_search_results
     search_help_text = _("The patient: words of the name in any order, phone digits, e-mail or record number.")
@@ -75,7 +75,8 @@ class AppointmentAdmin(ReadOnlyAdmin):
     @admin.display(description=_("patient"))
     def person(self, appointment: Appointment) -> str:
         url = reverse("admin:patients_patient_change", args=[appointment.patient_id])
-        return format_html('<a href="{}">{}</a>', url, appointment.patient)
+        born = self.born(appointment)
+        return format_html('<a href="{}">{}</a> <span class="second">{}</span>', url, appointment.patient, born)
 
     @admin.display(description=_("born"))
     def born(self, appointment: Appointment) -> str:
@@ -124,8 +125,12 @@ class AppointmentAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        extra = {"title": _("Appointment"), "may_step": self.has_step_permission(request), **(extra_context or {})}
+        extra = {"may_step": self.has_step_permission(request), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, extra)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context |= {"title": _("Appointment of %s") % context["original"].patient, "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     # --- booking, moving, cancelling ---------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin):
-    list_display = ["moment", "action", "outcome", "who", "object_type", "object_id", "address"]
+    list_display = ["moment", "action", "outcome", "who", "object_id", "address"]
     list_filter = [MomentFilter, "status", KindFilter]
     search_fields = ["object_id"]  # what makes Django show the search box; see get_search_results
     search_help_text = _("Id of an appointment, patient, slot or request; name or id of who did it; or an address.")

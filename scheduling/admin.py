@@ -51,7 +51,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(AvailableSlot)
 class SlotAdmin(ReadOnlyAdmin):
-    list_display = ["when", "doctor", "department", "duration_minutes", "visit_type", "seat", "state"]
+    list_display = ["when", "doctor", "department", "minutes", "visit_type", "seat", "state"]
     list_filter = [DayFilter, StatusFilter, ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
     search_fields = ["doctor__name"]  # what makes Django show the search box; see get_search_results
     search_help_text = _("Doctor, department or specialization; a date (2026-11-23, tomorrow, mon); a time (9:30).")
@@ -91,6 +91,10 @@ class SlotAdmin(ReadOnlyAdmin):
     @admin.display(description=_("when"))
     def when(self, slot: AvailableSlot) -> str:
         return clock_html(slot.date, slot.time, slot.department.time_zone)
+
+    @admin.display(description=_("minutes"))
+    def minutes(self, slot: AvailableSlot) -> int:
+        return slot.duration_minutes
 
     @admin.display(description=_("status"))
     def state(self, slot: AvailableSlot) -> str:

@@ -5,12 +5,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider import admin as stock
 
 from booking_site.api.models import ApiClient
 from booking_site.core.admin import AnnouncedAdmin
+from booking_site.core.wallclock import moment_label
 
 admin.site.unregister(
     [
@@ -49,6 +51,7 @@ class ApiClientForm(forms.ModelForm):
     class Meta:
         model = ApiClient
         fields = ["name", "redirect_uris", "scopes", "requests_per_minute"]
+        widgets = {"redirect_uris": AdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -62,13 +65,21 @@ class ApiClientAdmin(AnnouncedAdmin):
     """The secret is shown nowhere. What is added here is an app that acts for a signed-in person: it has none."""
 
     form = ApiClientForm
-    list_display = ["name", "client_id", "authorization_grant_type", "scopes", "requests_per_minute", "created"]
+    list_display = ["name", "client_id", "authorization_grant_type", "scopes", "requests_per_minute"]
     search_fields = ["name", "client_id"]
     fields = [
         *("name", "client_id", "client_type", "authorization_grant_type"),
-        *("redirect_uris", "scopes", "requests_per_minute", "created", "updated"),
+        *("redirect_uris", "scopes", "requests_per_minute", "registered", "changed"),
     ]
-    readonly_fields = ["client_id", "client_type", "authorization_grant_type", "created", "updated"]
+    readonly_fields = ["client_id", "client_type", "authorization_grant_type", "registered", "changed"]
+
+    @admin.display(description=_("registered"))
+    def registered(self, client: ApiClient) -> str:
+        return moment_label(client.created)
+
+    @admin.display(description=_("last changed"))
+    def changed(self, client: ApiClient) -> str:
+        return moment_label(client.updated)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:

@@ -1,13 +1,6 @@
 "use strict";
-// What the stock admin pages lack. Every page also works without this file, only with one click more.
+// What the stock admin pages lack. No page does anything by itself.
 {
-    // A drop-down filter applies itself.
-    document.addEventListener("change", (event) => {
-        if (event.target.matches("select[data-submits]")) {
-            event.target.form.requestSubmit();
-        }
-    });
-
     // A form that writes is sent once, however often the button is pressed.
     document.addEventListener("submit", (event) => {
         if (event.target.method === "post" && event.target.id === "step_form") {
