@@ -4,7 +4,7 @@ from django.db.models import F
 from rest_framework import serializers
 
 from appointments.models import Status
-from booking_site.api.serializers import Identifier, Instant, RowSerializer, StrictSerializer, Text, localize
+from booking_site.api.serializers import Identifier, Instant, RowSerializer, StrictSerializer, Text, WallClock, localize
 
 MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at")
 
@@ -34,7 +34,7 @@ class AppointmentSerializer(RowSerializer):
     status = serializers.ChoiceField(Status.choices)
     reason = serializers.CharField()
     date = serializers.DateField()
-    time = serializers.TimeField(allow_null=True, help_text="Empty where imported history knows the day only.")
+    time = WallClock(allow_null=True, help_text="Empty where imported history knows the day only.")
     time_zone = serializers.CharField(help_text="IANA name of the site's time zone.")
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()

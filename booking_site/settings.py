@@ -175,6 +175,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "booking_site.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "URL_FORMAT_OVERRIDE": None,  # there is one format
 }
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)  # per client; 0 for no limit
 API_MAX_BODY = 1024 * 1024  # bytes

@@ -3,7 +3,7 @@ from typing import Any
 from django.db.models import F
 from rest_framework import serializers
 
-from booking_site.api.serializers import RowSerializer, StrictSerializer, Text, localize
+from booking_site.api.serializers import RowSerializer, StrictSerializer, Text, WallClock, localize
 
 
 class SlotSerializer(RowSerializer):
@@ -27,7 +27,7 @@ class SlotSerializer(RowSerializer):
     department = serializers.CharField(help_text="The department's name.")
     department_id = serializers.UUIDField()
     date = serializers.DateField()
-    time = serializers.TimeField()
+    time = WallClock()
     time_zone = serializers.CharField(help_text="IANA name of the site's time zone.")
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()

@@ -24,6 +24,7 @@ def careful(view: View) -> View:
     @wraps(view)
     def checked(request: HttpRequest) -> HttpResponse:
         try:
+            request.headers.get("Authorization", "").encode("ascii")
             return view(request)
         except (BadRequest, DataError, SuspiciousOperation, UnicodeError):
             body = {"error": "invalid_request", "error_description": "The request cannot be understood."}
@@ -44,9 +45,21 @@ class AuthorizationView(views.AuthorizationView):
         return response
 
 
+class TokenView(views.TokenView):
+    """Only the grants that we offer; the library's own answer to others can fail."""
+
+    GRANTS = ("client_credentials", "authorization_code", "refresh_token")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.POST.get("grant_type") not in self.GRANTS:
+            body = {"error": "unsupported_grant_type", "error_description": f"Use one of {', '.join(self.GRANTS)}."}
+            return JsonResponse(body, status=400)
+        return super().post(request, *args, **kwargs)
+
+
 app_name = "oauth2_provider"
 urlpatterns = [
-    path("token", careful(views.TokenView.as_view()), name="token"),
+    path("token", careful(TokenView.as_view()), name="token"),
     path("revoke", careful(views.RevokeTokenView.as_view()), name="revoke-token"),
     path("authorize", careful(AuthorizationView.as_view()), name="authorize"),
 ]

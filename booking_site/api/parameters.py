@@ -21,13 +21,13 @@ PARAMETERS: dict[str, Json] = {
     "IfMatch": _header(
         "If-Match",
         "The ETag that you read, or several, or `*`. When the record has changed since, nothing happens: 412.",
-        {"type": "string", "maxLength": 1000, "pattern": '^(\\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'},
+        {"type": "string", "pattern": '^(\\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'},
         ETAG,
     ),
     "IfNoneMatch": _header(
         "If-None-Match",
         "The ETag of the version that you have. When it is still the latest, the answer is 304 without a body.",
-        {"type": "string", "maxLength": 1000},
+        {"type": "string"},
         ETAG,
     ),
 }

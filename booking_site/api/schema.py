@@ -186,7 +186,7 @@ def _filter_schema(field: Any) -> Json:
     if isinstance(field, filters.DateFilter):
         return {"type": "string", "format": "date"}
     if isinstance(field, filters.TimeFilter):
-        return {"type": "string", "pattern": filters.TIME}
+        return {"type": "string", "pattern": f"^$|{filters.TIME}"}  # empty: no bound
     if isinstance(field, filters.IdentifierFilter):
         return {"type": "string", "format": "uuid"}
     if isinstance(field, filters.WholeNumberFilter):

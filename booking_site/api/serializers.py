@@ -8,10 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 zone = cache(ZoneInfo)
 NO_NUL = r"^[^\u0000]*$"  # PostgreSQL's texts hold every character but NUL
+WALL_CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"
 UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
@@ -101,6 +103,11 @@ class Instant(serializers.DateTimeField):
         if not 2000 <= moment.year < 3000:
             self.fail("out_of_range")
         return moment.astimezone(UTC)
+
+
+@extend_schema_field({"type": "string", "pattern": WALL_CLOCK, "example": "09:30:00"})
+class WallClock(serializers.TimeField):
+    """``HH:MM:SS`` at the site. Not OpenAPI's format ``time``, which has an offset."""
 
 
 class RowSerializer(serializers.Serializer):
