@@ -45,6 +45,7 @@ APPOINTMENT = {
     "updated_at": "2030-05-02T07:44:51.120377Z",
 }
 CANCELLED = APPOINTMENT | {
+    "id": "0198c5f3-02b7-7a90-a8e4-6f1d5c3b2a20",
     "status": "cancelled",
     "cancelled_at": "2030-05-09T18:02:33.907112+02:00",
     "cancellation_reason": "The patient is away that week",
@@ -115,7 +116,7 @@ CALLS = {
         summary="Cancel an appointment and free its seat",
         description="Cancelling twice is harmless and keeps the first reason.",
         request=CancelRequest,
-        body={"appointment_id": APPOINTMENT["id"], "reason": "The patient is away that week"},
+        body={"appointment_id": CANCELLED["id"], "reason": "The patient is away that week"},
         response=AppointmentSerializer,
         answer=CANCELLED,
         takes=("IdempotencyKey", "IfMatch"),

@@ -19,7 +19,8 @@ FURTHEST_ZONE = timedelta(hours=14)
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """A query parameter that is no filter of the list is a 400: a misspelt filter would show everything."""
+    """A query parameter that is no filter of the list is a 400: a misspelt filter would show everything, and so would
+    an empty one."""
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         filterset_class = self.get_filterset_class(view, queryset)
@@ -32,6 +33,9 @@ class StrictFilterBackend(DjangoFilterBackend):
         repeated = {name: ["Give it once."] for name, values in request.query_params.lists() if len(values) > 1}
         if repeated:
             raise ValidationError(repeated, code="repeated_parameter")
+        blank = {name: ["Give a value, or leave it out."] for name, value in request.query_params.items() if not value}
+        if blank:
+            raise ValidationError(blank, code="blank")
         return super().filter_queryset(request, queryset, view)
 
 

@@ -6,29 +6,30 @@ Json = dict[str, Any]
 ETAG = '"63f2a7c1d9e40"'
 
 
-def _header(name: str, description: str, schema: Json, example: str) -> Json:
-    return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
+def _header(name: str, description: str, schema: Json) -> Json:
+    """Without ``example``: readers send it as it stands, and a key or a version is good for one request only."""
+    return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
 PARAMETERS: dict[str, Json] = {
     "IdempotencyKey": _header(
         "Idempotency-Key",
-        "Your own name for this request, such as a UUID. Repeated with the same key and body within 48 hours, the "
-        "request gives the same answer and does nothing again; with another body it is a 422.",
+        "Your own name for this request, such as `0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77`. Repeated with the same key "
+        "and body within 48 hours, the request gives the same answer and does nothing again; with another body it is "
+        "a 422.",
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
-        "0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77",
     ),
     "IfMatch": _header(
         "If-Match",
-        "The ETag that you read, or several, or `*`. When the record has changed since, nothing happens: 412.",
+        f"The ETag that you read, such as `{ETAG}`, or several, or `*`. When the record has changed "
+        "since, nothing happens: 412.",
         {"type": "string", "pattern": '^(\\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'},
-        ETAG,
     ),
     "IfNoneMatch": _header(
         "If-None-Match",
-        "The ETag of the version that you have. When it is still the latest, the answer is 304 without a body.",
+        f"The ETag of the version that you have, such as `{ETAG}`. When it is still the latest, the "
+        "answer is 304 without a body.",
         {"type": "string"},
-        ETAG,
     ),
 }
 HEADERS: dict[str, Json] = {

@@ -172,7 +172,7 @@ def _filter(field: Any) -> Json:
     """Description and schema of a filter."""
     if isinstance(field, django_filters.OrderingFilter):
         names = [name for name, _ in field.extra["choices"]]
-        schema = {"type": "array", "items": {"type": "string", "enum": names}, "uniqueItems": True}
+        schema = {"type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": True}
         described = "Order by these, one after the other; a minus turns the order round."
         return {"description": described, "schema": schema, "style": "form", "explode": False}
     return {"description": str(field.label), "schema": _filter_schema(field)}
@@ -186,9 +186,9 @@ def _filter_schema(field: Any) -> Json:
     if isinstance(field, filters.DateFilter):
         return {"type": "string", "format": "date"}
     if isinstance(field, filters.TimeFilter):
-        return {"type": "string", "pattern": f"^$|{filters.TIME}"}  # empty: no bound
+        return {"type": "string", "pattern": filters.TIME}
     if isinstance(field, filters.IdentifierFilter):
         return {"type": "string", "format": "uuid"}
     if isinstance(field, filters.WholeNumberFilter):
         return {"type": "integer", "minimum": field.extra["min_value"], "maximum": field.extra["max_value"]}
-    return {"type": "string", "maxLength": field.extra["max_length"], "pattern": NO_NUL}
+    return {"type": "string", "minLength": 1, "maxLength": field.extra["max_length"], "pattern": NO_NUL}

@@ -310,6 +310,13 @@ def test_unknown_and_repeated_filters_are_refused(api, call):
         body = check(api.get(f"/api/v1/{call}", {name: "1"}), 400, field=name)
         assert body["errors"][0]["code"] == "unknown_filter"
     check(api.get(f"/api/v1/{call}?page_size=1&page_size=2"), 400, field="page_size")
+    check(api.get(f"/api/v1/{call}", {"page_size": ""}), 400, field="page_size")
+
+
+def test_an_empty_filter_is_refused_since_it_would_show_everything(api):
+    for call, filters in BAD_FILTERS.items():
+        for name in filters:
+            check(api.get(f"/api/v1/{call}", {name: ""}), 400, field=name)
 
 
 def test_dates_and_pages_at_the_ends_of_the_range_are_answered(api):
@@ -693,7 +700,7 @@ def test_hostile_texts_in_filters_find_nothing_that_they_should_not(api, texts):
     for number, text in enumerate(texts):
         for call, name in turns if number < 60 else [turns[number % len(turns)]]:
             answer = api.get(f"/api/v1/{call}", {name: text})
-            if acceptable(text, 200):
+            if acceptable(text, 200) and text:
                 assert answer.status_code == 200, (call, name, text, answer.content)
                 if len(text.strip()) > 3:
                     assert answer.json()["results"] == [], (call, name, text)
