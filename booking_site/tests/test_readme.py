@@ -6,14 +6,14 @@ import subprocess
 
 from django.conf import settings
 
-from booking_site.testing.factories import PatientFactory, SlotFactory
+from booking_site.testing.factories import PatientFactory, SlotFactory, in_days
 
 README = (settings.BASE_DIR / "README.md").read_text()
 
 
 def test_the_api_tour_runs(server, make_token):
     patient = PatientFactory(last_name="Mayer")
-    slots = [SlotFactory() for _ in range(4)]
+    slots = [SlotFactory(starts_at=in_days(7, hour)) for hour in (9, 10, 11, 12)]
     section = README[README.index("## The API") : README.index("## Who may do what")]
     script = "\n".join(re.findall(r"^```bash\n(.*?)^```", section, re.MULTILINE | re.DOTALL))
     result = subprocess.run(

@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
@@ -106,8 +108,14 @@ def wait_until_empty(look, seconds: float = 10) -> list[str]:
     return left
 
 
-def test_serve_sets_up_books_stops_and_keeps(tmp_path):
-    var_dir = tmp_path / "var"
+@pytest.fixture
+def var_dir():
+    """A folder that a server of another account can reach, which pytest's own folders are not."""
+    with tempfile.TemporaryDirectory(prefix="hospital-serve-") as folder:
+        yield Path(folder) / "var"
+
+
+def test_serve_sets_up_books_stops_and_keeps(var_dir):
     with Site(var_dir) as site:
         status, booked = site.book()
         assert status == 201, booked
