@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 
+import pytest
 from django.conf import settings
 
 from booking_site.testing.factories import PatientFactory, SlotFactory, in_days
@@ -32,3 +33,8 @@ def test_the_api_tour_runs(server, make_token):
     assert said.count('"status":"booked"') == 2  # the repeated booking and the move
     assert said.count('"cancellation_reason":"Feels better"') == 2  # the cancelled one, and in the list
     assert f'"slot_id":"{slots[2].pk}"' in said  # where it was moved to
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\((?!https?:|#)([^)]+)\)", README))
+def test_what_the_readme_points_to_is_there(path):
+    assert (settings.BASE_DIR / path).exists()
