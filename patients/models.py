@@ -4,14 +4,15 @@ import re
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.models import IdentifiedRecord
-from booking_site.core.sql import DigitsOnly, SearchFold, containing
+from booking_site.core.sql import DigitsOnly, Like, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
 
+NATIONAL_DIGITS = 6  # of a number without its country code, at least: shorter ones are asked for as they are kept
 LONG_AGO = "1850-01-01"  # nobody alive was born before; a typing error was
 
 
@@ -27,9 +28,17 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return found
 
     def by_phone(self, text: str) -> "PatientQuerySet":
-        """By the digits of a phone number. A leading 0 (trunk prefix) or 00 is no part of the international form."""
+        """By the digits of a phone number. A leading 0 (trunk prefix) or 00 is no part of the international form, and
+        a number kept in its national form is the end of the international one."""
         digits = re.sub(r"[^0-9]", "", text)
-        return self.filter(phone_digits__contains=digits.lstrip("0") or digits) if digits else self.none()
+        if not digits:
+            return self.none()
+        found = Q(phone_digits__contains=digits.lstrip("0") or digits)
+        if len(digits) > NATIONAL_DIGITS:
+            national = Func(F("phone_digits"), Value("0"), function="ltrim", output_field=models.TextField())
+            is_its_end = Like(Value(digits), Concat(Value("%"), national, output_field=models.TextField()))
+            found |= Q(phone_digits__contains=digits[-NATIONAL_DIGITS:]) & Q(is_its_end)  # the first uses the index
+        return self.filter(found)
 
     def active(self) -> "PatientQuerySet":
         return self.filter(is_active=True)
