@@ -125,7 +125,8 @@ class AvailableSlot(IdentifiedRecord):
         constraints = [
             ExclusionConstraint(
                 name="slot_no_overlap",
-                expressions=[("doctor", "="), ("seat", "="), (TimestampRange("starts_at", "ends_at"), "&&")],
+                # Time first: text comes dear in a GiST index, and slots written in order of time touch few pages.
+                expressions=[(TimestampRange("starts_at", "ends_at"), "&&"), ("doctor", "="), ("seat", "=")],
                 condition=~Q(status="withdrawn"),
                 violation_error_code="slot_overlaps",
                 violation_error_message=_("The doctor already has a slot at that time in this seat."),

@@ -1,6 +1,7 @@
 """The whole demo hospital, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -11,7 +12,12 @@ from booking_site.core.errors import Conflict
 from booking_site.demo import people, slots, visits
 from booking_site.demo.hospital import Size
 
-SETTINGS = ("SET LOCAL work_mem = '128MB'", "SET LOCAL jit = off", "SET LOCAL timezone = 'UTC'")
+SETTINGS = (
+    "SET LOCAL work_mem = '128MB'",
+    "SET LOCAL maintenance_work_mem = '256MB'",
+    "SET LOCAL jit = off",
+    "SET LOCAL timezone = 'UTC'",
+)
 STAGED = "demo_plan, demo_seats, demo_patients, demo_days, demo_reasons"
 
 
@@ -50,8 +56,9 @@ def build(
         slots.write_schedules(slots.plan(size, clinicians, now), identify, now)
         seats = slots.stage_seats(seed, now)
         begin(seats)
-        slots.write_slots(seats, now, advance)
-        appointments = visits.write_visits(seed, rng, now, departments, pools)
+        with _indexes_built_at_the_end("available_slots", "appointments"):
+            slots.write_slots(seats, now, advance)
+            appointments = visits.write_visits(seed, rng, now, departments, pools)
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE {STAGED}")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
@@ -73,6 +80,27 @@ def _claim_empty() -> None:
                     f"This database already holds {table} ({count}). The demo hospital goes into an empty database "
                     "only; nothing was written."
                 )
+
+
+@contextmanager
+def _indexes_built_at_the_end(*tables: str) -> Iterator[None]:
+    """Indexes that hold no constraint are dropped, and made again in one go, which is faster than row by row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT indexname, indexdef FROM pg_indexes
+            WHERE tablename = ANY (%s) AND schemaname = current_schema()
+                AND indexname NOT IN (SELECT conname FROM pg_constraint) AND indexdef NOT LIKE 'CREATE UNIQUE %%'
+            """,
+            [list(tables)],
+        )
+        indexes = cursor.fetchall()
+        for name, _ in indexes:
+            cursor.execute(f"DROP INDEX {connection.ops.quote_name(name)}")
+    yield
+    with connection.cursor() as cursor:
+        for _, definition in indexes:
+            cursor.execute(definition)
 
 
 def _analyze() -> None:

@@ -52,7 +52,7 @@ CREATE TEMPORARY TABLE demo_plan (
 SEATS = f"""
 CREATE TEMPORARY TABLE demo_seats AS
 WITH seat AS (
-    SELECT row_number() OVER (ORDER BY starts_at, plan.doctor_id, seat) AS n, schedule_id, plan.doctor_id,
+    SELECT row_number() OVER (ORDER BY plan.doctor_id, starts_at, seat) AS n, schedule_id, plan.doctor_id,
         department_id, pool, walk_in, (starts_at AT TIME ZONE zone)::date AS date,
         (starts_at AT TIME ZONE zone)::time AS time, today, minutes, visit_type, starts_at, seat,
         NOT walk_in AND {draw("md5(concat_ws(':', %(seed)s, plan.doctor_id, day - %(day)s::date))", 0)} < 0.02 AS away

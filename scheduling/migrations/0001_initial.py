@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='availableslot',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('status', 'withdrawn'), _negated=True), expressions=[('doctor', '='), ('seat', '='), (booking_site.core.sql.TimestampRange('starts_at', 'ends_at'), '&&')], name='slot_no_overlap', violation_error_code='slot_overlaps', violation_error_message='The doctor already has a slot at that time in this seat.'),
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('status', 'withdrawn'), _negated=True), expressions=[(booking_site.core.sql.TimestampRange('starts_at', 'ends_at'), '&&'), ('doctor', '='), ('seat', '=')], name='slot_no_overlap', violation_error_code='slot_overlaps', violation_error_message='The doctor already has a slot at that time in this seat.'),
         ),
         migrations.AddConstraint(
             model_name='availableslot',
