@@ -16,9 +16,9 @@ CODE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
 class Department(IdentifiedRecord):
     """A part of the hospital at one site. All its local dates and times are in ``time_zone`` (an IANA name)."""
 
-    name = models.CharField(_("name"), max_length=200, unique=True)
+    name = models.CharField(_("name"), max_length=200)
     code = models.CharField(
-        _("code"), max_length=64, unique=True, null=True, blank=True, help_text=_("The hospital's own code, if any.")
+        _("code"), max_length=64, null=True, blank=True, help_text=_("The hospital's own code, if any.")
     )
     site = models.CharField(_("site"), max_length=200, blank=True)
     time_zone = models.CharField(
@@ -38,6 +38,18 @@ class Department(IdentifiedRecord):
                 condition=Q(name__regex=r"\S"),
                 violation_error_code="required",
                 violation_error_message=_("A department needs a name."),
+            ),
+            models.UniqueConstraint(
+                fields=["name"],
+                name="department_name_unique",
+                violation_error_code="duplicate_name",
+                violation_error_message=_("Another department has this name."),
+            ),
+            models.UniqueConstraint(
+                fields=["code"],
+                name="department_code_unique",
+                violation_error_code="duplicate_code",
+                violation_error_message=_("Another department has this code."),
             ),
         ]
 

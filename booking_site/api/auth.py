@@ -16,15 +16,15 @@ from rest_framework.permissions import BasePermission
 
 # For a token of a signed-in person, a scope opens no more than the person's own permissions do.
 PERMISSIONS = {
-    "doctors:read": "doctors.view_doctor",
-    "patients:read": "patients.view_patient",
-    "patients:write": "patients.change_patient",
-    "slots:read": "scheduling.view_availableslot",
-    "slots:hold": "appointments.add_appointment",
-    "appointments:read": "appointments.view_appointment",
-    "appointments:write": "appointments.change_appointment",
-    "frontdesk:write": "appointments.change_appointment",
-    "audit:read": "audit.view_auditlog",
+    "doctors:read": ("doctors.view_doctor",),
+    "patients:read": ("patients.view_patient",),
+    "patients:write": ("patients.add_patient", "patients.change_patient"),
+    "slots:read": ("scheduling.view_availableslot",),
+    "slots:hold": ("appointments.add_appointment",),
+    "appointments:read": ("appointments.view_appointment",),
+    "appointments:write": ("appointments.add_appointment", "appointments.change_appointment"),
+    "frontdesk:write": ("appointments.change_appointment",),
+    "audit:read": ("audit.view_auditlog",),
 }
 
 
@@ -94,6 +94,6 @@ class HasScope(BasePermission):
         needed = view.scopes.get(view.action)
         if needed not in request.auth.scopes:
             raise PermissionDenied(f"The access token lacks the scope {needed}.", "insufficient_scope")
-        if request.auth.username and not request.user.has_perm(PERMISSIONS[needed]):
+        if request.auth.username and not request.user.has_perms(PERMISSIONS[needed]):
             raise PermissionDenied("The signed-in person may not do this.", "not_allowed")
         return True

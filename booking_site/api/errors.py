@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
-from booking_site.core.errors import DomainError, from_database
+from booking_site.core.errors import Busy, DomainError, Unavailable, from_database
 
 CONTENT_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         if translated is None:
             return None
         error = translated
+        if isinstance(error, Busy) and request.method == "GET":
+            error = Unavailable("The answer took too long. Ask for less, or try again in a moment.")
     if isinstance(error, DomainError):
         status, code, detail, errors = error.status_code, error.code, error.detail, error.errors
         if error.retry_after is not None:

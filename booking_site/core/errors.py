@@ -102,6 +102,8 @@ def from_database(error: DatabaseError) -> DomainError | None:
             fields = constraint.fields if isinstance(constraint, UniqueConstraint) else ()
             errors = [{"field": field, "code": code, "detail": message} for field in fields if len(fields) == 1]
             return kind(message, code=code, errors=errors)
+        if isinstance(cause, psycopg.errors.UniqueViolation):  # a primary key, or a table of another package
+            return Conflict("There is one like this already.", code="duplicate")
         if isinstance(cause, psycopg.errors.ForeignKeyViolation):
             return Conflict("Something this refers to does not exist, or is still referred to.", code="reference")
         return None
