@@ -1,11 +1,9 @@
 """Factories of valid records. What follows from something else is derived: a slot's wall clock from its instant."""
 
 from datetime import datetime, timedelta
-from importlib import import_module
 from zoneinfo import ZoneInfo
 
 import factory
-from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 from factory.django import DjangoModelFactory
@@ -82,8 +80,6 @@ def booked(**kwargs) -> Appointment:
 
 def staff(role: str, **kwargs) -> User:
     """A member of staff in a role of the migration, who can sign in to the console."""
-    if not Group.objects.filter(name=role).exists():  # a transactional test before this one has emptied the tables
-        import_module("booking_site.console.migrations.0001_roles").create(apps, None)
     user = User.objects.create_user(role.lower(), password=PASSWORD, is_staff=True, **kwargs)
     user.groups.add(Group.objects.get(name=role))
     return user

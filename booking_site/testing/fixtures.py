@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 import urllib.request
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.db.models.signals import post_migrate
 from rest_framework.test import APIClient
 
 from booking_site.api.clients import issue_token, register
@@ -22,9 +25,14 @@ SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "sha
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """The audit log refuses TRUNCATE, which is how transactional tests clean up after themselves."""
+    """Transactional tests clean up by TRUNCATE, which the audit log refuses, and which takes the roles along."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
+    post_migrate.connect(_make_roles, sender=apps.get_app_config("console"))  # sent after each such clean-up
+
+
+def _make_roles(**kwargs: object) -> None:
+    import_module("booking_site.console.migrations.0001_roles").create(apps, None)
 
 
 @pytest.fixture
