@@ -28,7 +28,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
     """Transactional tests clean up by TRUNCATE, which the audit log refuses, and which takes the roles along."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
-    post_migrate.connect(_make_roles, sender=apps.get_app_config("console"))  # sent after each such clean-up
+    post_migrate.connect(_make_roles, sender=apps.get_app_config("auth"))  # sent after each such clean-up
 
 
 def _make_roles(**kwargs: object) -> None:
