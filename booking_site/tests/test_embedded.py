@@ -3,6 +3,7 @@
 One test server serves the life cycle tests one after the other: each begins and ends with nothing running.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -68,6 +69,8 @@ STARTED = "SELECT pg_postmaster_start_time()"
 class User:
     """A process that uses the embedded server until it ends: SQL in, first row out."""
 
+    living = []
+
     def __init__(self, var_dir, **more):
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", USER],
@@ -78,6 +81,7 @@ class User:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.living.append(self)
 
     def ask(self, statement):
         self.process.stdin.write(statement + "\n")
@@ -95,6 +99,7 @@ class User:
         raise AssertionError(answer)
 
     def end(self, how=None):
+        self.living.remove(self)
         if how is None:
             self.process.stdin.close()
         else:
@@ -123,8 +128,11 @@ def postmaster(var_dir):
 
 
 def keeper(var_dir):
-    [found] = [process for process in processes(var_dir) if "booking_site.postgres.embedded" in process.cmdline()]
-    return found
+    for process in processes(var_dir):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a process of the server that has ended meanwhile
+            if "booking_site.postgres.embedded" in process.cmdline():
+                return process
+    raise AssertionError("there is no keeper")
 
 
 def nothing_runs(var_dir):
@@ -163,6 +171,8 @@ def prepared(var_dir):
 def var_dir(home):
     assert nothing_runs(home) == []
     yield home
+    for user in list(User.living):  # of a test that failed half-way
+        user.end(signal.SIGKILL)
     assert nothing_runs(home) == []
 
 
