@@ -62,6 +62,7 @@ class SlotForm(OnceForm):
             label=_("Free slot"),
             help_text=_("Type to search: doctor, department, date (2026-11-23, tomorrow, mon), time (9:30)."),
         )
+        self.order_fields(self.field_order)
 
 
 class BookingForm(SlotForm):
