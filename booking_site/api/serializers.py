@@ -18,15 +18,22 @@ UUID_PATTERN = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class StrictSerializer(serializers.Serializer):
-    """A request. A field that it does not know is an error, not a silent nothing."""
+    """A request. A field that it does not know is an error, not a silent nothing. All errors are told at once."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            writable = {name for name, field in self.fields.items() if not field.read_only}
-            unknown = {name: ["There is no such field."] for name in data if name not in writable}
-            if unknown:
-                raise serializers.ValidationError(unknown, code="unknown_field")
-        return super().to_internal_value(data)
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        unknown = {
+            name: [serializers.ErrorDetail("There is no such field.", "unknown_field")]
+            for name in (data if isinstance(data, dict) else ())
+            if name not in writable
+        }
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**error.detail, **unknown}) from error  # type: ignore[dict-item]
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return value
 
 
 class Text(serializers.CharField):

@@ -37,3 +37,13 @@ def test_a_stale_copy_writes_its_own_fields_only():
     save_record(actor=TESTER, instance=stale, fields=["first_name"])
     patient.refresh_from_db()
     assert (patient.first_name, patient.last_name) == ("New", "New")
+
+
+def test_every_fault_of_a_body_is_told_at_once(api):
+    answer = api.post("/api/v1/patients", {"first_name": "A", "last_name": 7, "nickname": "B"})
+    assert answer.status_code == 400
+    assert {(error["field"], error["code"]) for error in answer.json()["errors"]} == {
+        ("last_name", "invalid"),
+        ("dob", "required"),
+        ("nickname", "unknown_field"),
+    }
