@@ -31,16 +31,19 @@ from scheduling.availability import CLAIMABLE_SQL
 from scheduling.models import AvailableSlot
 from scheduling.operations import digest, explain_refusal
 
+# Take the seat, if it is still to be had: for booking and for moving alike.
+CLAIM = f"""
+UPDATE available_slots
+SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
+WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
+RETURNING *
+"""
+
 # Claim the seat and write the appointment in one statement. Three outcomes: a row; no row because the seat could not
 # be claimed or the patient may not book; no row because a constraint stood in the way (DO NOTHING waits for rivals
 # without deadlocking, where a plain INSERT would). No row means roll back, then ask why.
 BOOK = f"""
-WITH claimed AS (
-    UPDATE available_slots
-    SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
-    WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
-    RETURNING id, doctor_id, department_id, date, time, starts_at, ends_at, visit_type
-)
+WITH claimed AS ({CLAIM})
 INSERT INTO appointments (
     id, patient_id, doctor_id, department_id, slot_id, reason, status, requested_datetime, date, time, starts_at,
     ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at
@@ -189,14 +192,8 @@ def _check_move(appointment: Appointment, target: Status) -> None:
 
 
 def _claim(slot_id: uuid.UUID, hold_token: str) -> AvailableSlot:
-    claim = f"""
-        UPDATE available_slots
-        SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
-        WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
-        RETURNING *
-    """
     parameters = {"slot_id": slot_id, "hold_digest": digest(hold_token)}
-    slot = next(iter(AvailableSlot.objects.raw(claim, parameters)), None)
+    slot = next(iter(AvailableSlot.objects.raw(CLAIM, parameters)), None)
     if slot is None:
         explain_refusal(slot_id, hold_token)
     return slot
