@@ -84,7 +84,7 @@ def _claim_empty() -> None:
 
 @contextmanager
 def _indexes_built_at_the_end(*tables: str) -> Iterator[None]:
-    """Indexes that hold no constraint are dropped, and made again in one go, which is faster than row by row."""
+    """Indexes that hold no constraint are dropped, and made again in one go at the end."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -579,6 +579,8 @@ OUR_OWN = [
     ),
 ]
 
+HOSTILE = 560  # texts: all of our own and all naughty strings come before the names of people
+
 
 @pytest.fixture(scope="module")
 def texts():
@@ -660,7 +662,7 @@ def test_reasons_come_back_exactly_as_sent(api, texts):
         made = answer.json()
         assert made["reason"] == text
         appointment = {"appointment_id": made["id"]}
-        if number % 4 == 0:
+        if number < HOSTILE or number % 4 == 0:
             moved = post(api, "reschedule-appointment", {**appointment, "slot_id": str(other.pk), "reason": text})
             assert (moved.status_code, moved.json()["reason"]) == (200, text)
         cancelled = post(api, "cancel-appointment", {**appointment, "reason": text})
@@ -673,7 +675,7 @@ def test_hostile_codes_and_tokens_open_nothing(api, texts):
     slot, patient = SlotFactory(), PatientFactory()
     api.post(f"/api/v1/available-slots/{slot.pk}/hold")
     before = AvailableSlot.objects.values().get()
-    for text in texts[:560]:
+    for text in texts[:HOSTILE]:
         booking = {"patient_id": str(patient.pk), "slot_id": str(slot.pk)}
         answer = post(api, "book-appointment", {**booking, "doctor_id": text})
         check(answer, 400, field="doctor_id")
@@ -698,7 +700,7 @@ def test_hostile_texts_in_filters_find_nothing_that_they_should_not(api, texts):
     }
     turns = [(call, name) for call, names in filters.items() for name in names]
     for number, text in enumerate(texts):
-        for call, name in turns if number < 60 else [turns[number % len(turns)]]:
+        for call, name in turns if number < HOSTILE else [turns[number % len(turns)]]:
             answer = api.get(f"/api/v1/{call}", {name: text})
             if acceptable(text, 200) and text:
                 assert answer.status_code == 200, (call, name, text, answer.content)
