@@ -29,6 +29,16 @@ class PatientDoubleBooked(Conflict):
         super().__init__(detail)
 
 
+class PatientLimitReached(Conflict):
+    code = "patient_limit_reached"
+
+    def __init__(self, visit_type: str, limit: int) -> None:
+        super().__init__(
+            f"The patient already has {limit} visits of the type {visit_type} ahead, which is as many as there may be. "
+            "Move or cancel one of them instead."
+        )
+
+
 class DoctorMismatch(Invalid):
     code = "doctor_mismatch"
 

@@ -39,6 +39,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def live(self) -> "AppointmentQuerySet":
         return self.filter(status__in=LIVE)
 
+    def needing_new_time(self) -> "AppointmentQuerySet":
+        """The rebooking worklist."""
+        return self.filter(needs_new_time_since__isnull=False)
+
 
 class Appointment(IdentifiedRecord):
     """Written by ``appointments.operations`` and, for history in bulk, ``appointments.history``; by nothing else.
@@ -80,6 +84,12 @@ class Appointment(IdentifiedRecord):
     source = models.CharField(_("source"), max_length=40)  # api, console, demo, import:<profile>
     external_id = models.CharField(_("number at the source"), max_length=100, null=True, blank=True)
     booked_by = models.CharField(_("booked by"), max_length=200, blank=True)
+    is_urgent = models.BooleanField(
+        _("urgent"), default=False, db_default=False, help_text=_("First in line for a new time.")
+    )
+    # Its slot lies in no session of the doctor any more, or in a closure. Set and taken back by ``retiring``.
+    needs_new_time_since = models.DateTimeField(_("needs a new time since"), null=True, blank=True)
+    needs_new_time_because = models.CharField(_("because"), max_length=300, blank=True, default="", db_default="")
     cancellation_reason = models.TextField(_("cancellation reason"), blank=True, max_length=2000)
     booked_at = models.DateTimeField(_("booked at"))
     checked_in_at = models.DateTimeField(_("checked in at"), null=True, blank=True)
@@ -102,6 +112,11 @@ class Appointment(IdentifiedRecord):
             models.Index(fields=["doctor", "starts_at", "id"], name="idx_appointment_doctor"),
             models.Index(fields=["department", "starts_at", "id"], name="idx_appointment_department"),
             models.Index(fields=["starts_at", "id"], name="idx_appointment_start"),
+            models.Index(
+                fields=["starts_at", "id"],
+                name="idx_appointment_rebooking",
+                condition=Q(needs_new_time_since__isnull=False),
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -153,6 +168,12 @@ class Appointment(IdentifiedRecord):
                     | Q(status=Status.NO_SHOW, no_show_at__isnull=False)
                 ),
                 violation_error_code="moment_missing",
+            ),
+            models.CheckConstraint(
+                name="appointment_new_time_while_booked",
+                condition=Q(needs_new_time_since__isnull=True, needs_new_time_because="")
+                | Q(needs_new_time_since__isnull=False, status=Status.BOOKED),
+                violation_error_code="new_time_unneeded",
             ),
         ]
 

@@ -19,6 +19,7 @@ from appointments.exceptions import (
     InvalidTransition,
     PatientDoubleBooked,
     PatientInactive,
+    PatientLimitReached,
     PatientNotFound,
 )
 from appointments.idempotency import Idempotency, earlier_answer, remember
@@ -28,8 +29,11 @@ from booking_site.core.ids import uuid7
 from booking_site.core.operations import check_version, operation
 from patients.models import Patient
 from scheduling.availability import CLAIMABLE_SQL
-from scheduling.models import AvailableSlot
-from scheduling.operations import digest, explain_refusal
+from scheduling.models import AvailableSlot, VisitType
+from scheduling.operations import check_day_limit, digest, refuse
+
+NEW_TIME = ("needs_new_time_since", "needs_new_time_because")
+OF_SLOT = {"slot_id": "id", "visit_type": "visit_type_id"}  # what differs in name
 
 # Take the seat, if it is still to be had: for booking and for moving alike.
 CLAIM = f"""
@@ -46,17 +50,23 @@ BOOK = f"""
 WITH claimed AS ({CLAIM})
 INSERT INTO appointments (
     id, patient_id, doctor_id, department_id, slot_id, reason, status, requested_datetime, date, time, starts_at,
-    ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at
+    ends_at, visit_type, source, booked_by, is_urgent, cancellation_reason, booked_at, created_at,
+    updated_at
 )
 SELECT %(id)s, patients.id, claimed.doctor_id, department_id, claimed.id, %(reason)s, 'booked',
-    %(requested)s::timestamptz, date, time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, '',
-    now(), now(), clock_timestamp()
+    %(requested)s::timestamptz, date, time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, %(is_urgent)s,
+    '', now(), now(), clock_timestamp()
 FROM claimed, patients
 WHERE patients.id = %(patient_id)s AND patients.is_active
     AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
 ON CONFLICT DO NOTHING
-RETURNING *
+RETURNING *, (
+    SELECT limit_per_doctor_day IS NOT NULL OR limit_per_patient IS NOT NULL
+    FROM visit_types WHERE visit_types.code = visit_type
+) AS is_limited
 """
+# Advisory, until the end of the transaction: of a patient's visits of one type.
+LOCK_PATIENT = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'patient', %s::text, %s::text), 0))"
 
 
 @operation("appointment.booked")
@@ -69,13 +79,14 @@ def book(
     doctor_id: str | None = None,
     requested_datetime: datetime | None = None,
     hold_token: str = "",
+    is_urgent: bool = False,
     source: str = "api",
     idempotency: Idempotency | None = None,
 ) -> Appointment:
     """Book a patient into a seat. ``doctor_id``, when given, must be the slot's. Returns the appointment.
 
     Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientInactive, SlotUnavailable, HoldExpired,
-    PatientDoubleBooked, KeyReused.
+    PatientDoubleBooked, PatientLimitReached, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
         return Appointment.objects.get(pk=made)
@@ -88,11 +99,15 @@ def book(
         "requested": requested_datetime,
         "source": source,
         "booked_by": str(actor),
+        "is_urgent": is_urgent,
         "hold_digest": digest(hold_token),
+        "is_staff": actor.is_staff,
     }
-    appointment = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
+    appointment: Any = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
     if appointment is None:
-        _explain_booking(patient_id, slot_id, doctor_id, hold_token)
+        _explain_booking(patient_id, slot_id, doctor_id, hold_token, is_staff=actor.is_staff)
+    if appointment.is_limited:
+        _check_limits(appointment)
     remember(idempotency, appointment.pk)
     signals.appointment_booked.send(sender=book, actor=actor, appointment=appointment)
     return appointment
@@ -123,7 +138,8 @@ def cancel(
     appointment.status = Status.CANCELLED
     appointment.cancelled_at = timezone.now()
     appointment.cancellation_reason = reason
-    appointment.save(update_fields=["status", "cancelled_at", "cancellation_reason", "updated_at"])
+    appointment.needs_new_time_since, appointment.needs_new_time_because = None, ""
+    appointment.save(update_fields=["status", "cancelled_at", "cancellation_reason", *NEW_TIME, "updated_at"])
     _free(appointment.slot_id)
     signals.appointment_cancelled.send(sender=cancel, actor=actor, appointment=appointment, old=old)
     return appointment
@@ -143,7 +159,8 @@ def reschedule(
     """Move an appointment to another seat: the same id, the old seat freed, all or nothing.
 
     Moving to the seat it already has is harmless. Raises AppointmentNotFound, SlotNotFound, InvalidTransition,
-    PatientInactive, SlotUnavailable, HoldExpired, PatientDoubleBooked, PreconditionFailed, KeyReused.
+    PatientInactive, SlotUnavailable, HoldExpired, PatientDoubleBooked, PatientLimitReached, PreconditionFailed,
+    KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
         return Appointment.objects.get(pk=made)
@@ -165,14 +182,19 @@ def reschedule(
         .order_by("pk")
         .values_list("pk")
     )
-    slot = _claim(slot_id, hold_token)
+    slot = _claim(slot_id, hold_token, is_staff=actor.is_staff)
     moved = ("doctor_id", "department_id", "slot_id", "date", "time", "starts_at", "ends_at", "visit_type")
     old = {name: getattr(appointment, name) for name in moved}
     _refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
     for name in moved:
-        setattr(appointment, name, slot.pk if name == "slot_id" else getattr(slot, name))
-    appointment.save(update_fields=[*moved, "updated_at"])
+        setattr(appointment, name, getattr(slot, OF_SLOT.get(name, name)))
+    if appointment.needs_new_time_since is not None:
+        old |= {name: getattr(appointment, name) for name in NEW_TIME}
+        appointment.needs_new_time_since, appointment.needs_new_time_because = None, ""
+    appointment.save(update_fields=[*moved, *NEW_TIME, "updated_at"])
     _free(old_slot_id)
+    if VisitType.objects.limited().filter(pk=appointment.visit_type).exists():
+        _check_limits(appointment)
     signals.appointment_rescheduled.send(
         sender=reschedule, actor=actor, appointment=appointment, old=old, reason=reason
     )
@@ -191,25 +213,45 @@ def _check_move(appointment: Appointment, target: Status) -> None:
         raise InvalidTransition(status=appointment.get_status_display(), target=str(target.label))
 
 
-def _claim(slot_id: uuid.UUID, hold_token: str) -> AvailableSlot:
-    parameters = {"slot_id": slot_id, "hold_digest": digest(hold_token)}
+def _claim(slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> AvailableSlot:
+    parameters = {"slot_id": slot_id, "hold_digest": digest(hold_token), "is_staff": is_staff}
     slot = next(iter(AvailableSlot.objects.raw(CLAIM, parameters)), None)
     if slot is None:
-        explain_refusal(slot_id, hold_token)
+        refuse(slot_id, hold_token, is_staff=is_staff)
     return slot
 
 
 def _free(slot_id: uuid.UUID | None) -> None:
-    """Give a booked seat back. A seat withdrawn meanwhile stays withdrawn."""
+    """Give a booked seat back; one that is retiring is offered no more."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE available_slots SET status = 'available', updated_at = clock_timestamp() "
-            "WHERE id = %s AND status = 'booked'",
+            "UPDATE available_slots SET status = CASE WHEN retiring THEN 'withdrawn' ELSE 'available' END, "
+            "retiring = FALSE, updated_at = clock_timestamp() WHERE id = %s AND status = 'booked'",
             [slot_id],
         )
 
 
-def _explain_booking(patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str) -> NoReturn:
+def _check_limits(appointment: Appointment) -> None:
+    """After a booking: refuse it when it was one too many of its type, on the doctor's day or of the patient.
+
+    Two at once may each have seen room for one more; each lock lets the second count the first.
+    """
+    kind = VisitType.objects.get(pk=appointment.visit_type)
+    if kind.limit_per_doctor_day is not None and appointment.slot_id is not None:
+        check_day_limit(appointment.slot_id)
+    if kind.limit_per_patient is not None:
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_PATIENT, [appointment.patient_id, kind.pk])
+        ahead = Appointment.objects.filter(
+            patient_id=appointment.patient_id, status=Status.BOOKED, visit_type=kind.pk, starts_at__gt=timezone.now()
+        )
+        if ahead.count() > kind.limit_per_patient:
+            raise PatientLimitReached(kind.name, kind.limit_per_patient)
+
+
+def _explain_booking(
+    patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str, *, is_staff: bool
+) -> NoReturn:
     patient = Patient.objects.filter(pk=patient_id).first()
     if patient is None:
         raise PatientNotFound
@@ -221,7 +263,7 @@ def _explain_booking(patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str |
     if slot is not None:
         # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
         _refuse_overlap(patient_id, slot)
-    explain_refusal(slot_id, hold_token)
+    refuse(slot_id, hold_token, is_staff=is_staff)
 
 
 def _refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot, but: uuid.UUID | None = None) -> None:

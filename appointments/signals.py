@@ -4,6 +4,9 @@
 ``appointment_cancelled``: sender: cancel; actor: Actor; appointment: Appointment; old: {field: value}
 ``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value};
     reason: str
+``appointments_need_new_time``: the plan has changed under them. actor: Actor; appointments: [Appointment];
+    because: str
+``appointments_keep_time``: it has changed back. actor: Actor; appointments: [Appointment]
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 
@@ -12,4 +15,6 @@ from django.dispatch import Signal
 appointment_booked = Signal()
 appointment_cancelled = Signal()
 appointment_rescheduled = Signal()
+appointments_need_new_time = Signal()
+appointments_keep_time = Signal()
 history_loaded = Signal()

@@ -18,7 +18,12 @@ from scheduling import signals as scheduling
 from scheduling.models import AvailableSlot
 
 
-def write(
+def write(**kwargs: Any) -> None:
+    """Add one row, of what ``row`` takes: a plain INSERT, which waits for nobody."""
+    row(**kwargs).save(force_insert=True)
+
+
+def row(
     *,
     actor: Actor,
     action: str,
@@ -27,9 +32,8 @@ def write(
     object_type: str = "",
     object_id: Any = "",
     details: dict[str, Any] | None = None,
-) -> None:
-    """Add one row: a plain INSERT, which waits for nobody."""
-    AuditLog.objects.create(
+) -> AuditLog:
+    return AuditLog(
         timestamp=timezone.now(),
         action=action,
         status=status,
@@ -101,6 +105,32 @@ def rescheduled(actor: Actor, appointment: Appointment, old: dict[str, Any], rea
     )
 
 
+@receiver(appointments.appointments_need_new_time)
+def need_new_time(actor: Actor, appointments: list[Appointment], because: str, **kwargs: Any) -> None:
+    _each(actor, "appointment.needs_new_time", appointments, because=because)
+
+
+@receiver(appointments.appointments_keep_time)
+def keep_time(actor: Actor, appointments: list[Appointment], **kwargs: Any) -> None:
+    _each(actor, "appointment.keeps_time", appointments)
+
+
+def _each(actor: Actor, action: str, affected: list[Appointment], **details: Any) -> None:
+    """One row for each appointment, in one statement."""
+    rows = [
+        row(
+            actor=actor,
+            action=action,
+            appointment_id=appointment.pk,
+            object_type="appointment",
+            object_id=appointment.pk,
+            details={"new": of_appointment(appointment, "patient_id", "doctor_id", "slot_id", "starts_at"), **details},
+        )
+        for appointment in affected
+    ]
+    AuditLog.objects.bulk_create(rows)
+
+
 @receiver(appointments.history_loaded)
 def history_loaded(actor: Actor, source: str, count: int, **kwargs: Any) -> None:
     write(actor=actor, action="appointment.imported", details={"new": {"source": source, "count": count}})
@@ -130,6 +160,27 @@ def reinstated(actor: Actor, slot: AvailableSlot, old: dict[str, Any], **kwargs:
 def _slot_changed(actor: Actor, action: str, slot: AvailableSlot, old: dict[str, Any]) -> None:
     new = values({"status": slot.status, "doctor_id": slot.doctor_id, "starts_at": slot.starts_at})
     write(actor=actor, action=action, object_type="slot", object_id=slot.pk, details={"old": values(old), "new": new})
+
+
+@receiver(scheduling.seat_added)
+def seat_added(actor: Actor, slot: AvailableSlot, overbooked: bool, **kwargs: Any) -> None:
+    """The note says why, and is about the doctor's time: it is kept as it is."""
+    new = values(
+        {name: getattr(slot, name) for name in ("doctor_id", "starts_at", "ends_at", "seat", "visit_type_id", "note")}
+    )
+    action = "slot.overbooked" if overbooked else "slot.added"
+    write(actor=actor, action=action, object_type="slot", object_id=slot.pk, details={"new": new})
+
+
+@receiver(scheduling.plan_applied)
+def plan_applied(sender: type[Model], actor: Actor, cause: Model, counts: dict[str, int], **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="slots.planned",
+        object_type=sender._meta.model_name or "",
+        object_id=cause.pk,
+        details={"new": counts},
+    )
 
 
 @receiver(core.record_saved)

@@ -179,7 +179,9 @@ REST_FRAMEWORK = {
 }
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)  # per client; 0 for no limit
 API_MAX_BODY = 1024 * 1024  # bytes
-HOLD_MINUTES = 5
+HOLD_MINUTES = 5  # unless a client asks for another length, of 15 at most
+HOLDS_PER_CLIENT = env.int("HOLDS_PER_CLIENT", default=50)  # seats that one client may hold at a time
+HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are made of schedules
 IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
 
 SPECTACULAR_SETTINGS = {

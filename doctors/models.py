@@ -1,6 +1,7 @@
 """Departments and the doctors who see patients in them."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.validators import RegexValidator
 from django.db import connection, models
@@ -55,6 +56,10 @@ class Department(IdentifiedRecord):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
 
 class Doctor(Record):

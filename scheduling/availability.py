@@ -1,20 +1,104 @@
-"""May this seat be booked? One condition, in SQL, for search, hold and booking alike.
+"""May this seat be booked? One table of rules, in SQL, for search, hold and booking alike.
 
-What a search shows is found by the same words that an operation claims the seat with, so the two cannot disagree.
-The clock is the database's: one clock for all web processes.
+What a search shows is found by the same words that an operation claims the seat with, so they cannot disagree; after a
+refusal the same rules, asked one by one, say why. The clock is the database's: one clock for all web processes.
+
+What depends on who comes (``limit_per_patient``, and that the patient is nowhere else then) is asked by the booking.
 """
 
-# Conditions over a row of available_slots.
-_FUTURE_AND_OPEN = """available_slots.starts_at > statement_timestamp()
-    AND available_slots.doctor_id IN (SELECT id FROM doctors WHERE is_active)
-    AND available_slots.department_id IN (SELECT id FROM departments WHERE is_active)"""
-_NOBODYS = """available_slots.status = 'available'
-     OR (available_slots.status = 'held' AND available_slots.held_until <= statement_timestamp())"""
+from typing import TYPE_CHECKING, NamedTuple
 
-FREE_SQL = f"(({_NOBODYS}) AND {_FUTURE_AND_OPEN})"
+from django.utils.translation import gettext_lazy as _
 
-# The same for one who may hold the seat: the digest of its hold opens it too. Parameter: hold_digest (text).
-CLAIMABLE_SQL = f"""(
-    ({_NOBODYS} OR (available_slots.status = 'held' AND available_slots.hold_digest = %(hold_digest)s))
-    AND {_FUTURE_AND_OPEN}
+if TYPE_CHECKING:
+    from django.utils.functional import _StrOrPromise as StrOrPromise
+
+
+class Rule(NamedTuple):
+    """``holds``: a condition over a row of available_slots, and for ``OF_VISIT_TYPE`` also one of visit_types."""
+
+    code: str
+    holds: str
+    otherwise: "StrOrPromise"  # what people are told; the names in it are those of ``refusals.explain``
+
+
+# Live holds count as seats taken: a hold is binding, so nobody else may fill the day that it counts on.
+TAKEN_THAT_DAY = """(
+    SELECT count(*) FROM available_slots AS taken
+    WHERE taken.doctor_id = available_slots.doctor_id AND taken.date = available_slots.date
+        AND taken.visit_type = available_slots.visit_type AND taken.id <> available_slots.id
+        AND (taken.status = 'booked' OR taken.status = 'held' AND taken.held_until > statement_timestamp())
 )"""
+
+_NOBODYS = """(available_slots.status = 'available'
+    OR available_slots.status = 'held' AND available_slots.held_until <= statement_timestamp())"""
+# For one who may hold the seat, the digest of its hold opens it too. Parameter: hold_digest (text).
+_MINE = "(available_slots.status = 'held' AND available_slots.hold_digest = %(hold_digest)s)"
+
+OF_SEAT = (
+    Rule(
+        "past", "available_slots.starts_at > statement_timestamp()", _("This slot is in the past. Choose a later time.")
+    ),
+    Rule(
+        "doctor_inactive",
+        "available_slots.doctor_id IN (SELECT id FROM doctors WHERE is_active)",
+        _("%(doctor)s does not see patients at present. Choose another doctor."),
+    ),
+    Rule(
+        "department_inactive",
+        "available_slots.department_id IN (SELECT id FROM departments WHERE is_active)",
+        _("%(department)s is closed at present. Choose another department."),
+    ),
+)
+OF_VISIT_TYPE = (
+    Rule(
+        "visit_type_inactive",
+        "visit_types.is_active",
+        _("%(visit_type)s is not offered at present. Choose another kind of visit."),
+    ),
+    Rule(
+        "too_late",
+        "available_slots.starts_at >= statement_timestamp() + make_interval(mins => visit_types.latest_minutes)",
+        _("%(visit_type)s is booked at least %(latest)s before the visit. Choose a later time."),
+    ),
+    Rule(
+        "too_early",
+        "(visit_types.earliest_days IS NULL OR available_slots.starts_at"
+        " <= statement_timestamp() + make_interval(days => visit_types.earliest_days))",
+        _("%(visit_type)s is booked at most %(earliest)s days before the visit. Choose an earlier time."),
+    ),
+    Rule(
+        "day_full",
+        f"(visit_types.limit_per_doctor_day IS NULL OR {TAKEN_THAT_DAY} < visit_types.limit_per_doctor_day)",
+        _("%(doctor)s has as many visits of this type on that day as there may be. Choose another day."),
+    ),
+)
+# Only those who are not staff are asked.
+OF_PUBLIC = Rule(
+    "staff_only",
+    "(visit_types.is_public AND available_slots.is_public)",
+    _("This time is booked by the hospital's staff only. Choose another, or call the hospital."),
+)
+
+
+def _all(seat: str, public: str) -> str:
+    """Every rule holds. The visit type is looked up row by row on purpose: a join could tempt the planner to sort."""
+    of_seat = " AND ".join(rule.holds for rule in OF_SEAT)
+    of_visit_type = " AND ".join(rule.holds for rule in OF_VISIT_TYPE)
+    return f"""({seat} AND {of_seat} AND (
+    SELECT {public} AND {of_visit_type} FROM visit_types WHERE visit_types.code = available_slots.visit_type
+))"""
+
+
+FREE_SQL = _all(_NOBODYS, OF_PUBLIC.holds)
+FREE_TO_STAFF_SQL = _all(_NOBODYS, "TRUE")
+# Parameters: hold_digest (text), is_staff (boolean).
+CLAIMABLE_SQL = _all(f"({_NOBODYS} OR {_MINE})", f"(%(is_staff)s OR {OF_PUBLIC.holds})")
+
+# Which rules hold for one seat: one row, one boolean a rule. Parameters: slot_id, and those of CLAIMABLE_SQL.
+RULES = (*OF_SEAT, *OF_VISIT_TYPE, OF_PUBLIC._replace(holds=f"(%(is_staff)s OR {OF_PUBLIC.holds})"))
+WHY_SQL = f"""
+SELECT {_NOBODYS} OR {_MINE}, {", ".join(rule.holds for rule in RULES)}
+FROM available_slots JOIN visit_types ON visit_types.code = available_slots.visit_type
+WHERE available_slots.id = %(slot_id)s
+"""

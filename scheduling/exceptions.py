@@ -1,4 +1,4 @@
-from booking_site.core.errors import Conflict, NotAllowed, NotFound
+from booking_site.core.errors import Conflict, Invalid, NotAllowed, NotFound
 
 
 class SlotNotFound(NotFound):
@@ -9,7 +9,7 @@ class SlotNotFound(NotFound):
 
 
 class SlotUnavailable(Conflict):
-    """The seat is booked, held by somebody else, withdrawn or past, or its doctor does not see patients now."""
+    """The seat cannot be booked. ``errors`` names every rule that stands in the way."""
 
     code = "slot_unavailable"
 
@@ -25,3 +25,22 @@ class HoldNotOwned(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__("Somebody else holds this seat. Only they can release it.")
+
+
+class TooManyHolds(Conflict):
+    code = "too_many_holds"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"You hold {limit} seats already, which is as many as you may. Book or release one, or wait until one ends."
+        )
+
+
+class ScheduleOverlap(Conflict):
+    code = "schedule_overlaps"
+
+
+class InvalidPlan(Invalid):
+    """A schedule, closure or seat that makes no sense. ``errors`` names the fields."""
+
+    code = "invalid"

@@ -1,31 +1,163 @@
-"""Schedules and the bookable time they give: one row of ``available_slots`` is one seat."""
+"""Visit types, schedules, closures, and the bookable time they give: a row of ``available_slots`` is one seat."""
+
+from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Cast, Coalesce
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
-from booking_site.core.models import IdentifiedRecord
+from booking_site.core.models import IdentifiedRecord, Record
 from booking_site.core.sql import Minutes, SqlCondition, TimestampRange
 from doctors.models import Department, Doctor
-from scheduling.availability import FREE_SQL
+from scheduling import recurrence
+from scheduling.availability import FREE_SQL, FREE_TO_STAFF_SQL
+
+MOST_SEATS = 100
+MOST_MINUTES = 1440
+
+
+def minutes_field(label: Any, **kwargs: Any) -> models.PositiveSmallIntegerField:
+    return models.PositiveSmallIntegerField(
+        label, validators=[MinValueValidator(1), MaxValueValidator(MOST_MINUTES)], help_text=_("Minutes."), **kwargs
+    )
+
+
+class VisitTypeQuerySet(models.QuerySet["VisitType"]):
+    def limited(self) -> "VisitTypeQuerySet":
+        """Those of which there may be only so many, on a day or of a patient."""
+        return self.filter(Q(limit_per_doctor_day__isnull=False) | Q(limit_per_patient__isnull=False))
+
+
+class VisitType(Record):
+    """A kind of visit, and the rules of booking it. ``availability`` enforces them."""
+
+    code = models.CharField(
+        _("code"),
+        primary_key=True,
+        max_length=40,
+        validators=[RegexValidator(r"\A[a-z0-9][a-z0-9_-]*\Z", message=_("Small letters, digits and _ - only."))],
+        help_text=_("What programs call it, such as follow_up."),
+    )
+    name = models.CharField(_("name"), max_length=200)
+    duration_minutes = minutes_field(_("length"))
+    earliest_days = models.PositiveSmallIntegerField(
+        _("earliest booking"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("So many days before the visit, and not before. Empty: any time."),
+    )
+    latest_minutes = models.PositiveIntegerField(
+        _("latest booking"), default=0, help_text=_("So many minutes before the visit at the latest.")
+    )
+    is_public = models.BooleanField(_("public"), default=True, help_text=_("No: booked by staff only."))
+    instructions = models.TextField(
+        _("instructions for the patient"), blank=True, max_length=4000, help_text=_("Such as: do not eat before.")
+    )
+    limit_per_doctor_day = models.PositiveSmallIntegerField(
+        _("limit per doctor and day"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    limit_per_patient = models.PositiveSmallIntegerField(
+        _("limit per patient ahead"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("So many visits of this type still to come, at most."),
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+
+    objects = VisitTypeQuerySet.as_manager()
+
+    class Meta:
+        db_table = "visit_types"
+        ordering = ["name", "code"]
+        verbose_name = _("visit type")
+        verbose_name_plural = _("visit types")
+        constraints = [
+            models.CheckConstraint(
+                name="visit_type_code_shape",
+                condition=Q(code__regex=r"^[a-z0-9][a-z0-9_-]*$"),
+                violation_error_code="invalid_code",
+                violation_error_message=_("A visit type's code holds small letters, digits and _ - only."),
+            ),
+            models.CheckConstraint(
+                name="visit_type_name_present",
+                condition=Q(name__regex=r"\S"),
+                violation_error_code="required",
+                violation_error_message=_("A visit type needs a name."),
+            ),
+            models.CheckConstraint(
+                name="visit_type_duration_sane",
+                condition=Q(duration_minutes__gte=1, duration_minutes__lte=MOST_MINUTES),
+                violation_error_code="invalid_duration",
+                violation_error_message=_("A visit lasts from 1 to 1440 minutes."),
+            ),
+            models.CheckConstraint(
+                name="visit_type_lead_in_order",
+                condition=Q(earliest_days__isnull=True)
+                | Q(GreaterThanOrEqual(F("earliest_days") * 1440, F("latest_minutes"))),
+                violation_error_code="lead_out_of_order",
+                violation_error_message=_("The earliest booking lies before the latest."),
+            ),
+            models.CheckConstraint(
+                name="visit_type_limits_positive",
+                condition=(Q(limit_per_doctor_day__isnull=True) | Q(limit_per_doctor_day__gte=1))
+                & (Q(limit_per_patient__isnull=True) | Q(limit_per_patient__gte=1)),
+                violation_error_code="invalid_limit",
+                violation_error_message=_("A limit is at least 1."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Schedule(IdentifiedRecord):
-    """A doctor's clinic session pattern, which slots come from. Times are the department's wall clock."""
+    """A doctor's clinic session pattern, which slots come from. Times are the department's wall clock.
+
+    An extra session is a schedule of one day. Written by ``planning``, which keeps the slots true to it.
+    """
 
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="schedules", verbose_name=_("doctor"))
     department = models.ForeignKey(
         Department, on_delete=models.PROTECT, related_name="schedules", verbose_name=_("department")
     )
     name = models.CharField(_("name"), max_length=200)
-    recurrence = models.CharField(_("recurrence"), max_length=500, help_text=_("An RRULE as in RFC 5545."))
+    recurrence = models.CharField(
+        _("recurrence"),
+        max_length=recurrence.LONGEST,
+        help_text=_("An RRULE as in RFC 5545."),
+    )
     starts_on = models.DateField(_("valid from"))
     ends_on = models.DateField(_("valid until"), null=True, blank=True)
     start_time = models.TimeField(_("from"))
     end_time = models.TimeField(_("to"))
-    slot_minutes = models.PositiveSmallIntegerField(_("slot length"), help_text=_("Minutes."))
-    visit_type = models.CharField(_("visit type"), max_length=40, default="consultation")
+    slot_minutes = minutes_field(_("slot length"))
+    buffer_minutes = models.PositiveSmallIntegerField(
+        _("pause between slots"), default=0, validators=[MaxValueValidator(MOST_MINUTES)], help_text=_("Minutes.")
+    )
+    seats = models.PositiveSmallIntegerField(
+        _("seats"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SEATS)],
+        help_text=_("Patients in each slot: more than one for a group."),
+    )
+    visit_type = models.ForeignKey(
+        VisitType,
+        on_delete=models.PROTECT,
+        related_name="schedules",
+        db_column="visit_type",
+        db_index=False,
+        default="consultation",
+        verbose_name=_("visit type"),
+    )
+    room = models.CharField(_("room"), max_length=100, blank=True)
+    is_public = models.BooleanField(_("public"), default=True, help_text=_("No: booked by staff only."))
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
@@ -48,20 +180,132 @@ class Schedule(IdentifiedRecord):
             ),
             models.CheckConstraint(
                 name="schedule_slot_minutes_sane",
-                condition=Q(slot_minutes__gte=1, slot_minutes__lte=1440),
+                condition=Q(slot_minutes__gte=1, slot_minutes__lte=MOST_MINUTES),
                 violation_error_code="invalid_duration",
                 violation_error_message=_("A slot lasts from 1 to 1440 minutes."),
+            ),
+            models.CheckConstraint(
+                name="schedule_slot_fits",
+                # One fault has one name: what the constraints above refuse is not refused here.
+                condition=Q(end_time__lte=F("start_time"))
+                | Q(slot_minutes__gt=MOST_MINUTES)
+                | Q(GreaterThanOrEqual(F("end_time") - F("start_time"), Minutes("slot_minutes"))),
+                violation_error_code="slot_too_long",
+                violation_error_message=_("A slot is longer than the session."),
+            ),
+            models.CheckConstraint(
+                name="schedule_seats_sane",
+                condition=Q(seats__gte=1, seats__lte=MOST_SEATS, buffer_minutes__lte=MOST_MINUTES),
+                violation_error_code="invalid_seats",
+                violation_error_message=_("A slot has from 1 to 100 seats; a pause lasts 1440 minutes at most."),
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.doctor_id})"
 
+    def clean(self) -> None:
+        """Beyond the constraints: the rule can be read, and fires at least once while the schedule is valid."""
+        try:
+            recurrence.validate_recurrence(self.recurrence)
+        except ValidationError as error:
+            raise ValidationError({"recurrence": error}) from error
+        if self.starts_on and not recurrence.upcoming(self.recurrence, self.starts_on, self.starts_on, 1, self.ends_on):
+            raise ValidationError(
+                {
+                    "recurrence": ValidationError(
+                        _("There is no such day between the first and the last day of the schedule."), code="never"
+                    )
+                }
+            )
+
+    @property
+    def in_words(self) -> str:
+        return recurrence.in_words(self.recurrence, self.starts_on)
+
+
+class Closure(IdentifiedRecord):
+    """No visits: in the whole hospital, in a department, or of a doctor. Either whole days, at each site's own clock,
+    or from instant to instant. Written by ``planning``, which takes the seats in it off the market."""
+
+    doctor = models.ForeignKey(
+        Doctor, on_delete=models.PROTECT, related_name="closures", null=True, blank=True, verbose_name=_("doctor")
+    )
+    department = models.ForeignKey(
+        Department,
+        on_delete=models.PROTECT,
+        related_name="closures",
+        null=True,
+        blank=True,
+        verbose_name=_("department"),
+    )
+    first_day = models.DateField(_("first day"), null=True, blank=True)
+    last_day = models.DateField(_("last day"), null=True, blank=True)
+    starts_at = models.DateTimeField(_("from"), null=True, blank=True)
+    ends_at = models.DateTimeField(_("until"), null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=200)
+    source = models.CharField(max_length=40, blank=True, editable=False)  # holidays:BR-ES, or empty: made by hand
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        db_table = "closures"
+        ordering = [Coalesce("first_day", Cast("starts_at", models.DateField()))]
+        verbose_name = _("closure")
+        verbose_name_plural = _("closures")
+        constraints = [
+            models.CheckConstraint(
+                name="closure_scope_single",
+                condition=Q(doctor__isnull=True) | Q(department__isnull=True),
+                violation_error_code="scope_ambiguous",
+                violation_error_message=_("Close a doctor, a department, or neither for the whole hospital; not both."),
+            ),
+            models.CheckConstraint(
+                name="closure_span_complete",
+                condition=(
+                    Q(first_day__isnull=False, last_day__isnull=False, starts_at__isnull=True, ends_at__isnull=True)
+                    | Q(first_day__isnull=True, last_day__isnull=True, starts_at__isnull=False, ends_at__isnull=False)
+                ),
+                violation_error_code="span_incomplete",
+                violation_error_message=_("Give the first and last day, or both moments; not both kinds."),
+            ),
+            models.CheckConstraint(
+                name="closure_span_in_order",
+                condition=(Q(first_day__isnull=True) | Q(last_day__gte=F("first_day")))
+                & (Q(starts_at__isnull=True) | Q(ends_at__gt=F("starts_at"))),
+                violation_error_code="span_out_of_order",
+                violation_error_message=_("A closure ends after it begins."),
+            ),
+            models.CheckConstraint(
+                name="closure_reason_present",
+                condition=Q(reason__regex=r"\S"),
+                violation_error_code="required",
+                violation_error_message=_("Say why: it is what the patients will be told."),
+            ),
+            models.UniqueConstraint(
+                fields=["source", "first_day"],
+                name="closure_loaded_once",
+                condition=~Q(source=""),
+                violation_error_code="already_loaded",
+                violation_error_message=_("This holiday has been loaded before."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.span})"
+
+    @property
+    def span(self) -> str:
+        if self.first_day is None:
+            return f"{self.starts_at:%Y-%m-%d %H:%M %Z} – {self.ends_at:%Y-%m-%d %H:%M %Z}"
+        if self.first_day == self.last_day:
+            return f"{self.first_day:%Y-%m-%d}"
+        return f"{self.first_day:%Y-%m-%d} – {self.last_day:%Y-%m-%d}"
+
 
 class SlotQuerySet(models.QuerySet["AvailableSlot"]):
-    def free(self) -> "SlotQuerySet":
+    def free(self, *, to_staff: bool = False) -> "SlotQuerySet":
         """Seats that can be booked now: the very condition that booking itself claims them by."""
-        return self.filter(SqlCondition(FREE_SQL))
+        return self.filter(SqlCondition(FREE_TO_STAFF_SQL if to_staff else FREE_SQL))
 
 
 class AvailableSlot(IdentifiedRecord):
@@ -87,12 +331,24 @@ class AvailableSlot(IdentifiedRecord):
     )
     date = models.DateField(_("date"))
     time = models.TimeField(_("time"))
-    duration_minutes = models.PositiveSmallIntegerField(_("duration"), help_text=_("Minutes."))
+    duration_minutes = minutes_field(_("duration"))
     status = models.CharField(_("status"), max_length=10, choices=Status, default=Status.AVAILABLE)
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
     seat = models.PositiveSmallIntegerField(_("seat"), default=1)
-    visit_type = models.CharField(_("visit type"), max_length=40, default="consultation")
+    visit_type = models.ForeignKey(
+        VisitType,
+        on_delete=models.PROTECT,
+        related_name="slots",
+        db_column="visit_type",
+        db_index=False,
+        default="consultation",
+        verbose_name=_("visit type"),
+    )
+    is_public = models.BooleanField(_("public"), default=True, db_default=True)
+    retiring = models.BooleanField(_("offered no longer once its patient has gone"), default=False, db_default=False)
+    by_hand = models.BooleanField(_("withdrawn by hand"), default=False, db_default=False)  # generation leaves it so
+    note = models.CharField(_("note"), max_length=200, blank=True, db_default="")  # why it was added by hand
     held_until = models.DateTimeField(_("held until"), null=True, blank=True)
     held_by = models.CharField(_("held by"), max_length=150, blank=True)
     hold_digest = models.CharField(max_length=64, blank=True, editable=False)  # SHA-256 of the hold token, in hex
@@ -104,6 +360,7 @@ class AvailableSlot(IdentifiedRecord):
         ordering = ["starts_at", "id"]
         verbose_name = _("slot")
         verbose_name_plural = _("slots")
+        permissions = [("overbook_availableslot", "Can add a seat where the doctor has one already")]
         indexes = [
             models.Index(fields=["doctor", "date", "time"], name="idx_doctor_date_time"),
             models.Index(fields=["status", "date"], name="idx_status_date"),
@@ -121,6 +378,7 @@ class AvailableSlot(IdentifiedRecord):
             models.Index(
                 fields=["starts_at", "id"], name="idx_slot_open", condition=Q(status__in=["available", "held"])
             ),
+            models.Index(fields=["held_by", "held_until"], name="idx_slot_held", condition=Q(status="held")),
         ]
         constraints = [
             ExclusionConstraint(
@@ -164,6 +422,16 @@ class AvailableSlot(IdentifiedRecord):
                     | ~Q(status="held") & Q(held_until__isnull=True, hold_digest="", held_by="")
                 ),
                 violation_error_code="hold_incomplete",
+            ),
+            models.CheckConstraint(
+                name="slot_retiring_is_booked",
+                condition=Q(retiring=False) | Q(status="booked"),
+                violation_error_code="retiring_unbooked",
+            ),
+            models.CheckConstraint(
+                name="slot_by_hand_is_withdrawn",
+                condition=Q(by_hand=False) | Q(status="withdrawn"),
+                violation_error_code="by_hand_offered",
             ),
         ]
 

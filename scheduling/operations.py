@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import uuid
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -12,9 +13,10 @@ from django.utils import timezone
 
 from booking_site.core.actor import Actor
 from booking_site.core.operations import operation
+from booking_site.core.wallclock import duration_label
 from scheduling import signals
-from scheduling.availability import CLAIMABLE_SQL
-from scheduling.exceptions import HoldExpired, HoldNotOwned, SlotNotFound, SlotUnavailable
+from scheduling.availability import CLAIMABLE_SQL, RULES, WHY_SQL
+from scheduling.exceptions import HoldExpired, HoldNotOwned, SlotNotFound, SlotUnavailable, TooManyHolds
 from scheduling.models import AvailableSlot
 
 HOLD = f"""
@@ -22,7 +24,17 @@ UPDATE available_slots
 SET status = 'held', held_by = %(held_by)s, hold_digest = %(new_digest)s,
     held_until = LEAST(statement_timestamp() + %(length)s, starts_at), updated_at = clock_timestamp()
 WHERE id = %(slot_id)s AND {CLAIMABLE_SQL}
-RETURNING held_until
+RETURNING held_until, (SELECT limit_per_doctor_day FROM visit_types WHERE code = visit_type)
+"""
+# Advisory locks, until the end of the transaction: of a doctor's day and visit type, of a client's holds.
+LOCK_DAY = """
+SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'day', doctor_id, date, visit_type), 0))
+FROM available_slots WHERE id = %s
+"""
+LOCK_HOLDS = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'holds', %s::text), 0))"
+COUNT_HOLDS = """
+SELECT count(*) FROM available_slots
+WHERE status = 'held' AND held_by = %s AND held_until > statement_timestamp()
 """
 
 
@@ -32,27 +44,42 @@ def digest(hold_token: str) -> str:
 
 
 @operation("slot.held")
-def hold(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> tuple[str, datetime]:
-    """Keep a free seat for ``settings.HOLD_MINUTES``; returns the token that opens it, and the end of the hold.
+def hold(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "", minutes: int | None = None) -> tuple[str, datetime]:
+    """Keep a free seat for ``minutes`` (1 to MOST_HOLD_MINUTES; ``settings.HOLD_MINUTES`` when not given).
 
-    Binding: while it lives nobody without the token can book or hold the seat. With the token of a live hold the
-    hold begins anew. Raises SlotNotFound, SlotUnavailable, HoldExpired.
+    Returns the token that opens it, and the end of the hold. Binding: while it lives nobody without the token can book
+    or hold the seat. With the token of a live hold the hold begins anew. Raises SlotNotFound, SlotUnavailable,
+    HoldExpired, TooManyHolds.
     """
     token = secrets.token_urlsafe(24)
     parameters: dict[str, Any] = {
         "slot_id": slot_id,
         "held_by": actor.id,
         "hold_digest": digest(hold_token),
+        "is_staff": actor.is_staff,
         "new_digest": digest(token),
-        "length": timedelta(minutes=settings.HOLD_MINUTES),
+        "length": timedelta(minutes=minutes or settings.HOLD_MINUTES),
     }
     with connection.cursor() as cursor:
         cursor.execute(HOLD, parameters)
         row = cursor.fetchone()
     if row is None:
-        explain_refusal(slot_id, hold_token)
+        refuse(slot_id, hold_token, is_staff=actor.is_staff)
+    held_until, day_limit = row
+    if day_limit is not None:
+        check_day_limit(slot_id)
+    _check_holds(actor)
     signals.slot_held.send(sender=hold, actor=actor, slot=AvailableSlot.objects.get(pk=slot_id))
-    return token, row[0]
+    return token, held_until
+
+
+def _check_holds(actor: Actor) -> None:
+    """After a hold: TooManyHolds when the actor has more than may be. One hold of an actor is counted at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_HOLDS, [actor.id])
+        cursor.execute(COUNT_HOLDS, [actor.id])
+        if cursor.fetchone()[0] > settings.HOLDS_PER_CLIENT:
+            raise TooManyHolds(settings.HOLDS_PER_CLIENT)
 
 
 @operation("slot.released")
@@ -75,18 +102,21 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
 
 @operation("slot.withdrawn")
 def withdraw(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
-    """Take a free seat off the market. Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable."""
+    """Take a free seat off the market, until it is offered again by hand: generation leaves it alone.
+
+    Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable.
+    """
     slot = _locked(slot_id)
-    if slot.status == AvailableSlot.Status.WITHDRAWN:
+    if slot.status == AvailableSlot.Status.WITHDRAWN and slot.by_hand:
         return slot
     if slot.status == AvailableSlot.Status.BOOKED:
         raise SlotUnavailable("This seat is booked. Move or cancel the appointment first, then withdraw the slot.")
     if slot.held_until is not None and slot.held_until > timezone.now():
         raise SlotUnavailable("Somebody is holding this seat for a booking. Try again in some minutes.")
     old = slot.status
-    slot.status = AvailableSlot.Status.WITHDRAWN
+    slot.status, slot.by_hand = AvailableSlot.Status.WITHDRAWN, True
     slot.held_until, slot.held_by, slot.hold_digest = None, "", ""
-    slot.save(update_fields=["status", "held_until", "held_by", "hold_digest", "updated_at"])
+    slot.save(update_fields=["status", "by_hand", "held_until", "held_by", "hold_digest", "updated_at"])
     signals.slot_withdrawn.send(sender=withdraw, actor=actor, slot=slot, old={"status": old})
     return slot
 
@@ -100,8 +130,8 @@ def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
     slot = _locked(slot_id)
     if slot.status != AvailableSlot.Status.WITHDRAWN:
         return slot
-    slot.status = AvailableSlot.Status.AVAILABLE
-    slot.save(update_fields=["status", "updated_at"])
+    slot.status, slot.by_hand = AvailableSlot.Status.AVAILABLE, False
+    slot.save(update_fields=["status", "by_hand", "updated_at"])
     signals.slot_reinstated.send(sender=reinstate, actor=actor, slot=slot, old={"status": "withdrawn"})
     return slot
 
@@ -113,22 +143,63 @@ def _locked(slot_id: uuid.UUID) -> AvailableSlot:
     return slot
 
 
-def explain_refusal(slot_id: uuid.UUID, hold_token: str) -> NoReturn:
-    """A seat could not be claimed: find out why, and raise that. Asked only after a refusal."""
-    slot = AvailableSlot.objects.select_related("doctor", "department").filter(pk=slot_id).first()
-    if slot is None:
+def check_day_limit(slot_id: uuid.UUID) -> None:
+    """After a seat has been taken: SlotUnavailable when that was one too many of its type on the doctor's day.
+
+    Two at once may each have seen room for one more. The second waits here for the first to end, and then counts it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_DAY, [slot_id])
+    explain_refusal(slot_id, rules=("day_full",))
+
+
+def explain_refusal(
+    slot_id: uuid.UUID, hold_token: str = "", *, is_staff: bool = True, rules: Container[str] | None = None
+) -> None:
+    """Ask rule by rule what stands in the way of a seat, and raise that; return when nothing does.
+
+    ``rules`` names the ones to ask; without it all are, and the seat itself: asked only after a refusal.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WHY_SQL, {"slot_id": slot_id, "hold_digest": digest(hold_token), "is_staff": is_staff})
+        row = cursor.fetchone()
+    if row is None:
         raise SlotNotFound
-    now = timezone.now()
+    slot = AvailableSlot.objects.select_related("doctor", "department", "visit_type").get(pk=slot_id)
+    names = {
+        "doctor": slot.doctor.name,
+        "department": slot.department.name,
+        "visit_type": slot.visit_type.name,
+        "latest": duration_label(slot.visit_type.latest_minutes),
+        "earliest": slot.visit_type.earliest_days,
+    }
+    seat_is_free, *held = row
+    broken = [(rule.code, str(rule.otherwise) % names) for rule, holds in zip(RULES, held, strict=True) if not holds]
+    if rules is not None:
+        broken = [(code, detail) for code, detail in broken if code in rules]
+    elif not seat_is_free:
+        broken.append(_why_not_free(slot))
+    if not broken:
+        return
+    errors = [{"field": "slot_id", "code": code, "detail": detail} for code, detail in broken]
+    # A seat that is gone for good is told first, then what else speaks against it.
+    errors.sort(key=lambda error: error["code"] != "withdrawn")
+    if hold_token and {code for code, _ in broken} <= {"taken", "held"}:
+        raise HoldExpired(
+            "Your hold on this seat has ended and somebody else has taken it. Choose another time.", errors=errors
+        )
+    raise SlotUnavailable(errors[0]["detail"], errors=errors)
+
+
+def _why_not_free(slot: AvailableSlot) -> tuple[str, str]:
     if slot.status == AvailableSlot.Status.WITHDRAWN:
-        raise SlotUnavailable("This slot has been withdrawn. Choose another time.", code="slot_unavailable")
-    if slot.starts_at <= now:
-        raise SlotUnavailable("This slot is in the past. Choose a later time.")
-    if not slot.doctor.is_active:
-        raise SlotUnavailable(f"{slot.doctor.name} does not see patients at present. Choose another doctor.")
-    if not slot.department.is_active:
-        raise SlotUnavailable(f"{slot.department.name} is closed at present. Choose another department.")
-    if hold_token:
-        raise HoldExpired("Your hold on this seat has ended and somebody else has taken it. Choose another time.")
+        return "withdrawn", "This slot has been withdrawn. Choose another time."
     if slot.status == AvailableSlot.Status.HELD:
-        raise SlotUnavailable("Somebody else is holding this seat. Choose another time, or try again in some minutes.")
-    raise SlotUnavailable("This seat is taken. Choose another time.")
+        return "held", "Somebody else is holding this seat. Choose another time, or try again in some minutes."
+    return "taken", "This seat is taken. Choose another time."
+
+
+def refuse(slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:
+    """A seat could not be claimed: raise why. Somebody may have freed it since; then it was taken at that moment."""
+    explain_refusal(slot_id, hold_token, is_staff=is_staff)
+    raise SlotUnavailable("This seat was taken a moment ago. Try again, or choose another time.")

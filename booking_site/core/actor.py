@@ -18,6 +18,11 @@ class Actor:
     def __str__(self) -> str:
         return f"{self.kind}:{self.name or self.id}"
 
+    @property
+    def is_staff(self) -> bool:
+        """The hospital's own: in the console, by a command, or by an app that acts for one of its people."""
+        return self.kind in ("user", "command") or bool(self.on_behalf_of)
+
 
 def actor_of(request: Any) -> Actor:
     """The actor of an HTTP request: the client application of an API token, or the signed-in user of the console.

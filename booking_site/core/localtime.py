@@ -37,3 +37,25 @@ def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
     if after <= first:
         raise NoSuchTime(f"calendars in {zone} skipped {day}")
     return first, after
+
+
+@lru_cache(maxsize=65536)
+def reached(local: datetime, zone: str) -> datetime:
+    """The first instant (UTC) at which clocks in ``zone`` showed ``local`` (naive) or later.
+
+    That is ``instant(local, zone)``; for a time that the zone skipped, the moment when the clock went on.
+    """
+    try:
+        return instant(local, zone)
+    except NoSuchTime:
+        tz = ZoneInfo(zone)
+        # With fold=0 the offset of before the gap is taken, with fold=1 that of after it: the change lies between.
+        after, before = (local.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
+        offset = after.astimezone(tz).utcoffset()
+        while after - before > timedelta(seconds=1):
+            middle = before + (after - before) / 2
+            if middle.astimezone(tz).utcoffset() == offset:
+                after = middle
+            else:
+                before = middle
+        return after.replace(microsecond=0)

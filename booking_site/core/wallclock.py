@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import ngettext_lazy
 
 
 def day_label(day: date) -> str:
@@ -35,3 +36,11 @@ def moment_label(moment: datetime | None, zone: str = "") -> str:
     zone = zone or settings.TIME_ZONE
     local = moment.astimezone(ZoneInfo(zone))
     return f"{day_label(local.date())} {local:%H:%M:%S} {zone}"
+
+
+def duration_label(minutes: int) -> str:
+    """``2 days``, ``3 hours``, ``90 minutes``: in the largest unit that measures it."""
+    for length, unit in ((1440, ngettext_lazy("%d day", "%d days")), (60, ngettext_lazy("%d hour", "%d hours"))):
+        if minutes and minutes % length == 0:
+            return str(unit % (minutes // length))
+    return str(ngettext_lazy("%d minute", "%d minutes") % minutes)

@@ -53,6 +53,7 @@ def build(
         departments = people.write_departments(size, identify, now)
         clinicians = people.write_doctors(size, departments, rng, now)
         pools = people.write_patients(size, identify, rng, now)
+        slots.write_visit_types(now)
         slots.write_schedules(slots.plan(size, clinicians, now), identify, now)
         seats = slots.stage_seats(seed, now)
         begin(seats)

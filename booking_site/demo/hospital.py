@@ -104,6 +104,27 @@ WALK_IN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A visit type. ``latest_minutes``: booked at least so long before the visit."""
+
+    code: str
+    name: str
+    minutes: int
+    latest_minutes: int = 0
+    instructions: str = ""
+
+
+KINDS = (
+    Kind("consultation", "Consultation", 30, instructions="Bring the list of your medicines."),
+    Kind("follow_up", "Follow-up", 20),
+    Kind("procedure", "Procedure", 60, 24 * 60, "Do not eat for six hours before. Somebody should see you home."),
+    Kind("group", "Group visit", 45),
+    Kind("video", "Video call", 15, 10, "The link comes by e-mail. Sit where the light is good."),
+    Kind("walk_in", "Walk-in", 30),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A department. ``site`` indexes SITES. ``pool``: who is seen there, children or adults."""
 

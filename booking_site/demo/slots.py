@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from booking_site.demo.hospital import SITES, WALK_IN, Session, Size
+from booking_site.demo.hospital import KINDS, SITES, WALK_IN, Session, Size
 from booking_site.demo.people import Clinician, Identifiers, copy_rows
 
 CHUNK = 25_000  # slots between two moves of the progress bar
@@ -204,6 +204,23 @@ def _days_ahead(size: Size, clinicians: list[Clinician], rota: dict[str, tuple[S
         day += timedelta(days=1)
 
 
+VISIT_TYPES = """
+INSERT INTO visit_types (
+    code, name, duration_minutes, latest_minutes, is_public, instructions, is_active, created_at, updated_at
+) VALUES (%s, %s, %s, %s, TRUE, %s, TRUE, %s, %s)
+ON CONFLICT (code) DO UPDATE SET name = excluded.name, duration_minutes = excluded.duration_minutes,
+    latest_minutes = excluded.latest_minutes, instructions = excluded.instructions
+"""
+
+
+def write_visit_types(now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            VISIT_TYPES,
+            [(each.code, each.name, each.minutes, each.latest_minutes, each.instructions, now, now) for each in KINDS],
+        )
+
+
 def write_schedules(planned: list[Planned], identify: Identifiers, now: datetime) -> None:
     """The schedules, and beside them the staging table that the slots are made from."""
     keyed = [(identify(), item) for item in planned]
@@ -211,13 +228,14 @@ def write_schedules(planned: list[Planned], identify: Identifiers, now: datetime
         "schedules",
         (
             *("id", "doctor_id", "department_id", "name", "recurrence", "starts_on", "ends_on", "start_time"),
-            *("end_time", "slot_minutes", "visit_type", "is_active", "created_at", "updated_at"),
+            *("end_time", "slot_minutes", "buffer_minutes", "seats", "visit_type", "room", "is_public", "is_active"),
+            *("created_at", "updated_at"),
         ),
         (
             (
                 *(key, item.clinician.code, item.clinician.department_id, item.session.name, item.session.recurrence),
                 *(item.starts_on, item.ends_on, item.session.start, item.session.end, item.session.minutes),
-                *(item.session.visit_type, not item.clinician.leaves, now, now),
+                *(0, item.session.seats, item.session.visit_type, "", True, not item.clinician.leaves, now, now),
             )
             for key, item in keyed
         ),

@@ -1,6 +1,6 @@
 """Factories of valid records. What follows from something else is derived: a slot's wall clock from its instant."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import factory
@@ -13,7 +13,7 @@ from appointments.models import Appointment
 from booking_site.core.actor import Actor
 from doctors.models import Department, Doctor
 from patients.models import Patient
-from scheduling.models import AvailableSlot
+from scheduling.models import AvailableSlot, Schedule, VisitType
 
 PASSWORD = "correct horse battery"
 TESTER = Actor(kind="command", id="tests", name="tests")
@@ -52,8 +52,38 @@ def in_days(days: float, hour: int = 9, minute: int = 0) -> datetime:
     return moment.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
+class VisitTypeFactory(DjangoModelFactory):
+    class Meta:
+        model = VisitType
+        django_get_or_create = ("code",)
+
+    code = factory.Sequence(lambda n: f"type_{n}")
+    name = factory.LazyAttribute(lambda kind: kind.code.replace("_", " ").capitalize())
+    duration_minutes = 30
+
+
+class ScheduleFactory(DjangoModelFactory):
+    """Every Monday to Friday from nine to twelve, half an hour each, from today on. Makes no slots."""
+
+    class Meta:
+        model = Schedule
+
+    doctor = factory.SubFactory(DoctorFactory)
+    department = factory.LazyAttribute(lambda schedule: schedule.doctor.department)
+    name = "Morning clinic"
+    recurrence = "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
+    starts_on = factory.LazyFunction(lambda: timezone.now().date())
+    start_time = time(9)
+    end_time = time(12)
+    slot_minutes = 30
+    visit_type = factory.SubFactory(VisitTypeFactory, code="consultation")
+
+
 class SlotFactory(DjangoModelFactory):
-    """A free seat, half an hour long; each further one begins where the last ended, from a week ahead."""
+    """A free seat, half an hour long; each further one begins where the last ended, from a week ahead.
+
+    ``visit_type`` may be given by its code; it is made if need be.
+    """
 
     class Meta:
         model = AvailableSlot
@@ -65,6 +95,12 @@ class SlotFactory(DjangoModelFactory):
     ends_at = factory.LazyAttribute(lambda slot: slot.starts_at + timedelta(minutes=slot.duration_minutes))
     date = factory.LazyAttribute(lambda slot: _local(slot).date())
     time = factory.LazyAttribute(lambda slot: _local(slot).time())
+    visit_type = "consultation"
+
+    @classmethod
+    def _create(cls, model_class, *args, visit_type, **kwargs):
+        kind = VisitTypeFactory(code=visit_type) if isinstance(visit_type, str) else visit_type
+        return super()._create(model_class, *args, visit_type=kind, **kwargs)
 
 
 def _local(slot) -> datetime:

@@ -19,13 +19,14 @@ from django.db.models.signals import post_migrate
 from rest_framework.test import APIClient
 
 from booking_site.api.clients import issue_token, register
+from scheduling.models import VisitType
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Transactional tests clean up by TRUNCATE, which the audit log refuses, and which takes the roles along."""
+    """Transactional tests clean up by TRUNCATE: the audit log refuses it, and it takes along what migrations made."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
     post_migrate.connect(_make_roles, sender=apps.get_app_config("auth"))  # sent after each such clean-up
@@ -33,6 +34,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 def _make_roles(**kwargs: object) -> None:
     import_module("booking_site.console.migrations.0001_roles").create(apps, None)
+    import_module("booking_site.console.migrations.0002_planning_roles").forwards(apps, None)
+    VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_slots_come_from_their_schedules(small):
         assert WEEKDAYS[day.isoweekday() - 1] in by_day.split(",")
         assert schedule.starts_on <= day <= (schedule.ends_on or day)
         assert schedule.start_time <= time < schedule.end_time
-        assert (minutes, visit_type, doctor) == (schedule.slot_minutes, schedule.visit_type, schedule.doctor_id)
+        assert (minutes, visit_type, doctor) == (schedule.slot_minutes, schedule.visit_type_id, schedule.doctor_id)
     assert {key for key, *_ in slots} == {key for key, schedule in schedules.items()}
 
 

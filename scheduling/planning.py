@@ -1,0 +1,315 @@
+"""Changing how doctors work: schedules and closures, with everything that follows from it, in one transaction.
+
+Every change has a preview, which computes the same difference and writes nothing. Booked patients are never dropped:
+their slots are retired (``signals.slots_retired``), and the appointments app marks them as needing a new time.
+The doctors in question are locked first, then their plan is read: of two changes at once one follows the other.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.conf import settings
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from booking_site.core.actor import Actor
+from booking_site.core.operations import operation, save_record
+from booking_site.core.wallclock import clock_label
+from doctors.models import Doctor
+from scheduling import signals
+from scheduling.exceptions import InvalidPlan, ScheduleOverlap
+from scheduling.generation import Difference, Plan, apply, compare, lock_doctors
+from scheduling.models import AvailableSlot, Closure, Schedule
+from scheduling.sessions import DAY, clash, sessions_of, span_of
+
+CLASHES_WITHIN = timedelta(days=5 * 366)  # how far two schedules are compared
+FURTHEST = timedelta(days=3 * 366)  # how far ahead seats may be made
+FURTHEST_ZONE = timedelta(hours=14)
+
+# --- schedules -------------------------------------------------------------------------------------------------
+
+
+def preview_schedule(schedule: Schedule) -> Difference:
+    """What saving this schedule (new or changed, not saved yet) would do. Raises ScheduleOverlap, InvalidPlan."""
+    check_schedule(schedule)
+    return compare(_plan_of_doctor(schedule.doctor_id, with_schedules=[schedule]))
+
+
+@operation("schedule.saved")
+def save_schedule(
+    *,
+    actor: Actor,
+    schedule: Schedule,
+    fields: Iterable[str] | None = None,
+    expected_versions: frozenset[str] | None = None,
+) -> Difference:
+    """Write a new schedule, or ``fields`` of one that exists, and make the doctor's slots agree with it.
+
+    Raises ScheduleOverlap, InvalidPlan, PreconditionFailed.
+    """
+    return _save_schedules(actor, [schedule], fields, expected_versions)
+
+
+def preview_schedules(schedules: Sequence[Schedule]) -> Difference:
+    """The same of several new schedules of one doctor, none of which clashes with another."""
+    for number, schedule in enumerate(schedules):
+        check_schedule(schedule, beside=schedules[:number])
+    return compare(_plan_of_doctor(schedules[0].doctor_id, with_schedules=schedules))
+
+
+@operation("schedule.saved")
+def add_schedules(*, actor: Actor, schedules: Sequence[Schedule]) -> Difference:
+    """Write several new schedules of one doctor, all or none."""
+    return _save_schedules(actor, schedules, None, None)
+
+
+def _save_schedules(
+    actor: Actor,
+    schedules: Sequence[Schedule],
+    fields: Iterable[str] | None,
+    expected_versions: frozenset[str] | None,
+) -> Difference:
+    lock_doctors({schedule.doctor_id for schedule in schedules})
+    for schedule in schedules:
+        check_schedule(schedule)
+        save_record(actor=actor, instance=schedule, fields=fields, expected_versions=expected_versions)
+    done = apply(_plan_of_doctor(schedules[0].doctor_id))
+    _announce(actor, done, because=f"Schedule {schedules[0].name}", cause=schedules[0])
+    return done
+
+
+def copies(source: Iterable[Schedule], doctor: Doctor, starts_on: date) -> list[Schedule]:
+    """The same patterns for another doctor, not saved: from ``starts_on``, or later where the original begins later."""
+    made = []
+    for schedule in source:
+        copy = Schedule(
+            doctor=doctor,
+            department=schedule.department,
+            **{
+                name: getattr(schedule, name)
+                for name in (
+                    *("name", "recurrence", "ends_on", "start_time", "end_time", "slot_minutes", "buffer_minutes"),
+                    *("seats", "visit_type_id", "room", "is_public"),
+                )
+            },
+            starts_on=max(starts_on, schedule.starts_on),
+        )
+        made.append(copy)
+    return made
+
+
+def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
+    """ScheduleOverlap, naming the clash, when the doctor already sits then; InvalidPlan when it never sits."""
+    if not schedule.is_active:
+        return
+    last = min(schedule.ends_on or date.max - DAY * 2, schedule.starts_on + CLASHES_WITHIN)
+    first = max(schedule.starts_on, timezone.now().date() - DAY)
+    others = Schedule.objects.filter(doctor_id=schedule.doctor_id, is_active=True).exclude(pk=schedule.pk)
+    others = others.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=first - DAY)).select_related("department")
+    for other in (*others, *beside):
+        if (moment := clash(schedule, other, first, last)) is not None:
+            local = moment.astimezone(schedule.department.tz)
+            when = clock_label(local.date(), local.time(), schedule.department.time_zone)
+            raise ScheduleOverlap(
+                f"It overlaps “{other.name}” ({other.in_words}, {other.start_time:%H:%M} to {other.end_time:%H:%M}), "
+                f"first on {when}. Choose other times, or change or end that one first.",
+                errors=[{"field": "start_time", "code": ScheduleOverlap.code, "detail": f"Overlaps “{other.name}”."}],
+            )
+
+
+# --- closures --------------------------------------------------------------------------------------------------
+
+
+def preview_closures(closures: Sequence[Closure], *, before: Sequence[Closure] = ()) -> Difference:
+    """What writing these closures would do; ``before`` are those that they take the place of, as they are now.
+
+    A closure with ``is_active`` off is one that is lifted.
+    """
+    found = Difference()
+    for plan in _plans_around([*closures, *before], instead=closures):
+        found += compare(plan)
+    return found
+
+
+@operation("closure.added")
+def add_closures(*, actor: Actor, closures: Sequence[Closure]) -> Difference:
+    """Write new closures and take the free seats in them off the market, all or nothing. Raises InvalidPlan."""
+    lock_doctors(_doctors_of(closures))
+    for closure in closures:
+        _check_future(closure)
+        save_record(actor=actor, instance=closure)
+    return _follow(actor, closures, because=", ".join(dict.fromkeys(closure.reason for closure in closures)))
+
+
+@operation("closure.changed")
+def change_closure(
+    *,
+    actor: Actor,
+    closure: Closure,
+    fields: Iterable[str],
+    expected_versions: frozenset[str] | None = None,
+) -> Difference:
+    """Write ``fields`` of a closure (with ``is_active`` off: lift it). Seats that it no longer covers come back.
+
+    Raises InvalidPlan, PreconditionFailed.
+    """
+    before = Closure.objects.get(pk=closure.pk)
+    lock_doctors(_doctors_of([before, closure]))
+    if closure.is_active:
+        _check_future(closure)
+    save_record(actor=actor, instance=closure, fields=fields, expected_versions=expected_versions)
+    return _follow(actor, [closure, before], because=closure.reason)
+
+
+def _follow(actor: Actor, closures: Sequence[Closure], because: str) -> Difference:
+    """Make the slots agree again wherever these closures are, or were."""
+    total = Difference()
+    for plan in _plans_around(closures):
+        total += apply(plan)
+    _announce(actor, total, because=because, cause=closures[0])
+    return total
+
+
+def _check_future(closure: Closure) -> None:
+    if _widest(closure)[1] <= timezone.now():
+        field = "last_day" if closure.last_day else "ends_at"
+        message = "This closure is over already. Choose a time to come."
+        raise InvalidPlan(message, errors=[{"field": field, "code": "past", "detail": message}])
+
+
+def _widest(closure: Closure) -> tuple[datetime, datetime]:
+    """From the first instant at which it is in force anywhere to the last."""
+    begin, end = span_of(closure, "UTC")
+    return (begin - FURTHEST_ZONE, end + FURTHEST_ZONE) if closure.first_day else (begin, end)
+
+
+# --- generation ------------------------------------------------------------------------------------------------
+
+
+def doctors_with_schedules(*, doctor: str | None = None, department: uuid.UUID | None = None) -> list[str]:
+    """Codes of the active doctors who have schedules, in order."""
+    found = Schedule.objects.filter(doctor__is_active=True)
+    if doctor is not None:
+        found = found.filter(doctor_id=doctor)
+    if department is not None:
+        found = found.filter(department_id=department)
+    return list(found.order_by("doctor_id").values_list("doctor_id", flat=True).distinct())
+
+
+def preview_generation(*, doctor_id: str, until: date) -> Difference:
+    """What ``generate`` would do."""
+    return compare(_plan_of_doctor(doctor_id, until=until))
+
+
+@operation("slots.generated")
+def generate(*, actor: Actor, doctor_id: str, until: date) -> Difference:
+    """Make the slots of a doctor agree with the plan, up to and including the date ``until``.
+
+    Running it again changes nothing. Safe beside bookings, and beside another run.
+    """
+    lock_doctors([doctor_id])
+    done = apply(_plan_of_doctor(doctor_id, until=until))
+    _announce(actor, done, because="The doctor's sessions have changed", cause=Doctor(pk=doctor_id))
+    return done
+
+
+def horizon() -> date:
+    """The last day for which seats are made: ``settings.HORIZON_DAYS`` from today."""
+    return timezone.now().date() + timedelta(days=settings.HORIZON_DAYS)
+
+
+def furthest() -> date:
+    """The last day for which seats may be made at all."""
+    return timezone.now().date() + FURTHEST
+
+
+# --- the plan as it is, or would be ------------------------------------------------------------------------------
+
+
+def _plan_of_doctor(doctor_id: str, *, with_schedules: Sequence[Schedule] = (), until: date | None = None) -> Plan:
+    """From now on, as far as seats are made or have been made."""
+    if until is None:
+        latest = AvailableSlot.objects.filter(doctor_id=doctor_id).aggregate(Max("date"))["date__max"]
+        until = max(horizon(), latest or date.min)
+    return _plan([doctor_id], timezone.now(), _midnight(until + DAY), with_schedules=with_schedules)
+
+
+def _plans_around(closures: Sequence[Closure], *, instead: Sequence[Closure] = ()) -> Iterator[Plan]:
+    """The plan wherever closures are in force: one for each stretch of time, in which none is counted twice.
+
+    ``instead``: closures that are to stand in the plan in place of what is in the database under their keys.
+    """
+    now = timezone.now()
+    stretches: list[tuple[datetime, datetime, list[Closure]]] = []
+    for closure in sorted(closures, key=lambda closure: _widest(closure)[0]):
+        begin, end = _widest(closure)
+        begin = max(begin - DAY, now)  # a slot that begins before the closure may reach into it
+        if stretches and begin <= stretches[-1][1]:
+            first, last, inside = stretches[-1]
+            stretches[-1] = (first, max(last, end), [*inside, closure])
+        elif begin < end:
+            stretches.append((begin, end, [closure]))
+    for begin, end, inside in stretches:
+        plan = _plan(_doctors_of(inside), begin, end, with_closures=instead)
+        yield replace(plan, horizon=_midnight(horizon() + DAY))
+
+
+def _plan(
+    doctors: Sequence[str],
+    begin: datetime,
+    end: datetime,
+    *,
+    with_schedules: Sequence[Schedule] = (),
+    with_closures: Sequence[Closure] = (),
+) -> Plan:
+    """The plan in the database, but for the schedules and closures that are given instead."""
+    first, last = begin.date() - 2 * DAY, end.date() + 2 * DAY
+    schedules = Schedule.objects.filter(doctor_id__in=doctors, doctor__is_active=True, is_active=True)
+    schedules = schedules.exclude(pk__in=[schedule.pk for schedule in with_schedules]).filter(
+        Q(ends_on__isnull=True) | Q(ends_on__gte=first), starts_on__lte=last
+    )
+    closures = Closure.objects.filter(is_active=True).exclude(pk__in=[closure.pk for closure in with_closures])
+    closures = closures.filter(Q(doctor__isnull=True) | Q(doctor_id__in=doctors)).filter(
+        Q(first_day__lte=last, last_day__gte=first) | Q(starts_at__lt=end + DAY, ends_at__gt=begin - DAY)
+    )
+    shut = [*closures, *(closure for closure in with_closures if closure.is_active)]
+    held = [*schedules.select_related("department"), *(schedule for schedule in with_schedules if schedule.is_active)]
+    return Plan(
+        doctors=list(doctors),
+        sessions=sessions_of(held, shut, first, last),
+        closures=shut,
+        begin=begin,
+        end=end,
+        horizon=end,
+    )
+
+
+def _doctors_of(closures: Sequence[Closure]) -> list[str]:
+    """The doctors whose slots these closures may touch: all who have any, where the whole hospital is closed."""
+    codes: set[str] = set()
+    for closure in closures:
+        if closure.doctor_id is not None:
+            codes.add(closure.doctor_id)
+            continue
+        begin, end = _widest(closure)
+        scope = Q() if closure.department_id is None else Q(department_id=closure.department_id)
+        codes |= set(Schedule.objects.order_by().filter(scope).values_list("doctor_id", flat=True).distinct())
+        slots = AvailableSlot.objects.order_by().filter(scope, starts_at__gte=begin - DAY, starts_at__lt=end)
+        codes |= set(slots.filter(schedule__isnull=True).values_list("doctor_id", flat=True).distinct())
+    return sorted(codes)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def _announce(actor: Actor, done: Difference, *, because: str, cause: Schedule | Closure | Doctor) -> None:
+    if not done:
+        return
+    signals.plan_applied.send(sender=type(cause), actor=actor, cause=cause, counts=done.counts)
+    if done.retired:
+        signals.slots_retired.send(sender=type(cause), actor=actor, slot_ids=done.retired, because=because)
+    if done.restored:
+        signals.slots_restored.send(sender=type(cause), actor=actor, slot_ids=done.restored)

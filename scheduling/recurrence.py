@@ -1,0 +1,226 @@
+"""On which days does a schedule hold its session? Recurrence rules of RFC 5545, read by python-dateutil.
+
+A rule decides the *dates* only; the time of day is the schedule's own. So a rule that repeats within a day (HOURLY,
+BYHOUR and the like) says nothing that a schedule could mean, and is refused.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import lru_cache
+from itertools import islice
+
+from dateutil import rrule
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+WEEKDAY_NAMES = dict(
+    zip(
+        WEEKDAYS,
+        (
+            *(gettext_lazy("Monday"), gettext_lazy("Tuesday"), gettext_lazy("Wednesday"), gettext_lazy("Thursday")),
+            *(gettext_lazy("Friday"), gettext_lazy("Saturday"), gettext_lazy("Sunday")),
+        ),
+        strict=True,
+    )
+)
+POSITIONS = {
+    1: gettext_lazy("first"),
+    2: gettext_lazy("second"),
+    3: gettext_lazy("third"),
+    4: gettext_lazy("fourth"),
+    -1: gettext_lazy("last"),
+}
+LONGEST = 500  # characters
+
+_NUMBERS = r"[+-]?\d{1,3}(,[+-]?\d{1,3})*"
+_DAY = r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)"
+PARTS = {  # RFC 5545, section 3.3.10, without what repeats within a day
+    "FREQ": r"DAILY|WEEKLY|MONTHLY|YEARLY",
+    "UNTIL": r"\d{8}(T\d{6}Z?)?",
+    "COUNT": r"[1-9]\d{0,4}",
+    "INTERVAL": r"[1-9]\d{0,2}",
+    "BYDAY": rf"{_DAY}(,{_DAY})*",
+    "BYMONTHDAY": _NUMBERS,
+    "BYYEARDAY": _NUMBERS,
+    "BYWEEKNO": _NUMBERS,
+    "BYMONTH": r"\d{1,2}(,\d{1,2})*",
+    "BYSETPOS": _NUMBERS,
+    "WKST": "|".join(WEEKDAYS),
+}
+HIGHEST = {"BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYMONTH": 12, "BYSETPOS": 366}
+WITHIN_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
+
+# The Gregorian calendar repeats after 400 years, to the weekday. A rule that never fires would be tried for every day
+# up to the year 9999: moved close to that end, it is found out within a second.
+CYCLE, LATEST_YEAR = 400, 9800
+
+
+def parse(rule: str) -> dict[str, str]:
+    """The parts of a rule such as ``FREQ=WEEKLY;BYDAY=MO``. Raises ValidationError, saying which part is wrong."""
+    parts: dict[str, str] = {}
+    for part in rule.strip().removeprefix("RRULE:").rstrip(";").upper().split(";"):
+        name, _equals, value = part.partition("=")
+        if name in WITHIN_A_DAY or (name == "FREQ" and value in ("HOURLY", "MINUTELY", "SECONDLY")):
+            raise ValidationError(
+                _("%(part)s fires many times a day, without end. Choose days; the time is that of the session."),
+                code="recurrence_within_a_day",
+                params={"part": part},
+            )
+        if name not in PARTS or name in parts or not re.fullmatch(PARTS[name], value):
+            raise ValidationError(
+                _("“%(part)s” is no part of a recurrence rule (RFC 5545), or is there twice."),
+                code="invalid_recurrence",
+                params={"part": part[:60]},
+            )
+        parts[name] = value
+    for name, value in parts.items():
+        if any(not 1 <= abs(number) <= limit for number, limit in _numbers(name, value, parts)):
+            raise ValidationError(
+                _("%(part)s: a number is out of range."),
+                code="invalid_recurrence",
+                params={"part": f"{name}={value}"[:60]},
+            )
+    if "FREQ" not in parts:
+        raise ValidationError(_("A recurrence rule needs FREQ, such as FREQ=WEEKLY."), code="invalid_recurrence")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise ValidationError(_("A recurrence rule ends by COUNT or by UNTIL, not both."), code="invalid_recurrence")
+    return parts
+
+
+def _numbers(name: str, value: str, parts: dict[str, str]) -> list[tuple[int, int]]:
+    """The numbers of a part, each with the highest that may be there."""
+    if name in HIGHEST:
+        return [(int(number), HIGHEST[name]) for number in value.split(",")]
+    if name == "BYDAY":  # "2MO" is the second Monday of the month, or of the year
+        monthly = parts.get("FREQ") == "MONTHLY" or "BYMONTH" in parts
+        limit = (5 if monthly else 53) if parts.get("FREQ") in ("MONTHLY", "YEARLY") else 0
+        return [(int(day[:-2]), limit) for day in value.split(",") if day[:-2]]
+    return []
+
+
+def validate_recurrence(rule: str) -> None:
+    """ValidationError unless the rule can be expanded. Whether it ever fires depends on the dates: see ``dates``."""
+    parts = parse(rule)
+    try:
+        _rule(";".join(f"{name}={value}" for name, value in parts.items()), datetime(2024, 1, 1))  # noqa: DTZ001
+    except ValueError as error:
+        raise ValidationError(
+            _("This recurrence rule cannot be read: %(why)s."), code="invalid_recurrence", params={"why": error}
+        ) from error
+
+
+@lru_cache(maxsize=4096)
+def dates(rule: str, start: date, first: date, last: date, at: time = time()) -> tuple[date, ...]:
+    """The dates from ``first`` to ``last``, both included, on which a rule that begins on ``start`` fires.
+
+    ``at`` is the time of day on which it fires, which matters for an UNTIL with a time. ``start`` itself is a date of
+    the rule only if it fits the rule.
+    """
+    found: dict[date, None] = {}
+    for moment in _moments(rule, datetime.combine(start, at)):
+        if moment.date() > last:
+            break
+        if moment.date() >= first:
+            found[moment.date()] = None
+    return tuple(found)
+
+
+def upcoming(rule: str, start: date, after: date, count: int, end: date | None = None) -> list[date]:
+    """The next ``count`` dates of the rule from ``after`` on, none behind ``end``."""
+    moments = (moment.date() for moment in _moments(rule, datetime.combine(start, time())))
+    days = (day for day in moments if day >= after)
+    return [day for day in islice(days, count) if end is None or day <= end]
+
+
+def _moments(rule: str, start: datetime) -> Iterator[datetime]:
+    shift = (LATEST_YEAR - start.year) // CYCLE * CYCLE
+    for moment in _rule(_later(rule, shift), _years_later(start, shift)):
+        yield _years_later(moment, -shift)
+
+
+def _rule(rule: str, start: datetime) -> rrule.rrule:
+    # Local time, all of it: dateutil wants no zone in UNTIL where the start has none.
+    text = re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", rule.rstrip(";"))
+    found = rrule.rrulestr(text, dtstart=start)
+    assert isinstance(found, rrule.rrule)  # noqa: S101 - one rule, not a set
+    return found
+
+
+def _later(rule: str, years: int) -> str:
+    return re.sub(r"UNTIL=(\d{4})", lambda match: f"UNTIL={int(match[1]) + years:04d}", rule)
+
+
+def _years_later(moment: datetime, years: int) -> datetime:
+    return moment.replace(year=moment.year + years)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pattern:
+    """The recurrences that staff choose in a form, and the rule that each is.
+
+    ``weekly``: every ``every`` weeks on ``weekdays``; ``monthly``: on the ``position``-th (or last, -1) of these
+    weekdays of the month; ``once``: on the day it begins; ``rule``: whatever ``rule`` says.
+    """
+
+    kind: str
+    every: int = 1
+    weekdays: tuple[str, ...] = ()
+    position: int = 1
+    rule: str = ""
+
+    @property
+    def recurrence(self) -> str:
+        if self.kind == "once":
+            return "FREQ=DAILY;COUNT=1"
+        if self.kind == "monthly":
+            return f"FREQ=MONTHLY;BYDAY={','.join(f'{self.position}{day}' for day in self.weekdays)}"
+        if self.kind == "weekly":
+            every = f"INTERVAL={self.every};" if self.every > 1 else ""
+            return f"FREQ=WEEKLY;{every}BYDAY={','.join(self.weekdays)}"
+        return ";".join(f"{name}={value}" for name, value in parse(self.rule).items())
+
+
+def pattern_of(recurrence: str) -> Pattern:
+    """The pattern that a form shows for a rule: one of the simple ones if it is that, else the rule itself."""
+    try:
+        parts = parse(recurrence)
+    except ValidationError:
+        return Pattern(kind="rule", rule=recurrence)
+    if parts == {"FREQ": "DAILY", "COUNT": "1"}:
+        return Pattern(kind="once")
+    if parts == {"FREQ": "DAILY"}:
+        return Pattern(kind="weekly", weekdays=WEEKDAYS)
+    days = parts.get("BYDAY", "").split(",")
+    if set(parts) <= {"FREQ", "INTERVAL", "BYDAY"} and parts["FREQ"] == "WEEKLY" and set(days) <= set(WEEKDAYS):
+        return Pattern(kind="weekly", every=int(parts.get("INTERVAL", 1)), weekdays=tuple(days))
+    if set(parts) == {"FREQ", "BYDAY"} and parts["FREQ"] == "MONTHLY":
+        positions = {day[:-2] for day in days}
+        if len(positions) == 1 and (position := positions.pop().lstrip("+")) in {str(each) for each in POSITIONS}:
+            return Pattern(kind="monthly", position=int(position), weekdays=tuple(day[-2:] for day in days))
+    return Pattern(kind="rule", rule=recurrence)
+
+
+def in_words(recurrence: str, start: date) -> str:
+    """``every other Tuesday``, ``first Monday of the month``; the rule itself where no plain words are known."""
+    pattern = pattern_of(recurrence)
+    days = _list([str(WEEKDAY_NAMES[day]) for day in pattern.weekdays])
+    if pattern.kind == "once":
+        return _("on %(day)s only") % {"day": f"{start:%Y-%m-%d}"}
+    if pattern.kind == "monthly":
+        return _("%(position)s %(days)s of the month") % {"position": POSITIONS[pattern.position], "days": days}
+    if pattern.kind == "weekly" and pattern.weekdays == WEEKDAYS and pattern.every == 1:
+        return _("every day")
+    if pattern.kind == "weekly":
+        every = {1: _("every %(days)s"), 2: _("every other %(days)s")}.get(pattern.every)
+        return (every or _("every %(every)d weeks on %(days)s")) % {"every": pattern.every, "days": days}
+    return recurrence
+
+
+def _list(words: list[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return _("%(words)s and %(last)s") % {"words": ", ".join(words[:-1]), "last": words[-1]}
