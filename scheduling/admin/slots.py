@@ -1,4 +1,4 @@
-"""Schedules and slots, to be looked at. A seat is withdrawn and offered again by operations."""
+"""Slots, to be looked at. A seat is withdrawn and offered again by operations."""
 
 import re
 from collections.abc import Callable
@@ -21,18 +21,10 @@ from booking_site.core.wallclock import clock_html, clock_label, moment_label
 from doctors.models import Department, Doctor
 from scheduling import operations
 from scheduling.days import DayFilter, on
-from scheduling.models import AvailableSlot, Schedule, SlotQuerySet
+from scheduling.models import AvailableSlot, SlotQuerySet
 
 AT_ONCE = 200  # slots of one list action
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-
-
-@admin.register(Schedule)
-class ScheduleAdmin(ReadOnlyAdmin):
-    list_display = ["name", "doctor", "department", "recurrence", "starts_on", "ends_on", "start_time", "end_time"]
-    list_filter = ["is_active", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
-    list_select_related = ["doctor", "department"]
-    search_fields = ["name", "doctor__name", "department__name"]
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -46,7 +38,7 @@ class StatusFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "free":
-            return queryset.free()
+            return queryset.free(to_staff=True)
         return queryset.filter(status=self.value()) if self.value() in AvailableSlot.Status.values else queryset
 
 
@@ -64,7 +56,7 @@ class SlotAdmin(ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> SlotQuerySet:
-        return super().get_queryset(request).select_related("doctor", "department")  # type: ignore[return-value]
+        return super().get_queryset(request).select_related("doctor", "department", "visit_type")  # type: ignore[return-value]
 
     def get_list_display(self, request: HttpRequest) -> Any:
         book = ["book"] if request.user.has_perm("appointments.add_appointment") else []
@@ -79,7 +71,7 @@ class SlotAdmin(ReadOnlyAdmin):
         for word in search_term.replace("\x00", "").replace(",", " ").split()[:8]:
             queryset = queryset.filter(meaning(word))
         if "field_name" in request.GET:
-            queryset = narrowed(queryset.free(), request)
+            queryset = narrowed(queryset.free(to_staff=True), request)
         return queryset, False
 
     def option_label(self, obj: AvailableSlot) -> str:

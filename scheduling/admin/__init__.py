@@ -1,0 +1,3 @@
+"""The console's pages about the doctors' time."""
+
+from scheduling.admin import schedules, slots  # noqa: F401 - registers the pages
