@@ -21,6 +21,10 @@ class Session:
     seats: int = 1
 
     @property
+    def room(self) -> str:
+        return {"video": "", "group": "Seminar room", "procedure": "Procedure room"}.get(self.visit_type, "Room 1")
+
+    @property
     def recurrence(self) -> str:
         return "FREQ=DAILY" if self.days == "daily" else f"FREQ=WEEKLY;BYDAY={self.days}"
 

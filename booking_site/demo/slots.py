@@ -1,10 +1,7 @@
 """Schedules, and the slots that come from them: staged in one table, decided there, and copied from it.
 
-Local time becomes an instant in one place, the LATERAL ``opens, closes`` below, by PostgreSQL's ``AT TIME ZONE``: only
-the two ends of a session are converted, and of two midnights in one night (the islands have that) the first is meant.
-Within a session time passes evenly, and the wall clock of each slot is read back from its instant, which is never
-ambiguous. So on the two days of the year when the clocks change, a night shift has two slots more or fewer, and
-nothing overlaps.
+When a session begins and ends is what ``scheduling.sessions`` says, and a doctor's days away are closures: to
+``generate_slots`` the demo hospital is one that it has made itself.
 
 ``demo_seats`` then decides what became of each seat: ``first``, the status of its first appointment (NULL for none),
 ``again``, whether it was taken once more after a cancellation, and from both the status of the slot.
@@ -22,6 +19,9 @@ from django.db import connection
 
 from booking_site.demo.hospital import KINDS, SITES, WALK_IN, Session, Size
 from booking_site.demo.people import Clinician, Identifiers, copy_rows
+from doctors.models import Department
+from scheduling.models import Schedule
+from scheduling.sessions import sittings
 
 CHUNK = 25_000  # slots between two moves of the progress bar
 
@@ -44,8 +44,7 @@ def before(now: datetime) -> int:
 PLAN = """
 CREATE TEMPORARY TABLE demo_plan (
     schedule_id uuid, doctor_id text, department_id uuid, pool text, zone text, today date, walk_in boolean,
-    weekdays int[], starts_on date, ends_on date, start_time time, end_time time, minutes int, visit_type text,
-    seats int
+    opens timestamptz, closes timestamptz, minutes int, visit_type text, seats int
 )
 """
 
@@ -57,17 +56,11 @@ WITH seat AS (
         (starts_at AT TIME ZONE zone)::time AS time, today, minutes, visit_type, starts_at, seat,
         NOT walk_in AND {draw("md5(concat_ws(':', %(seed)s, plan.doctor_id, day - %(day)s::date))", 0)} < 0.02 AS away
     FROM demo_plan AS plan
-    CROSS JOIN LATERAL (SELECT day::date FROM generate_series(starts_on, ends_on, interval '1 day') AS day) AS days
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN (instant - interval '1 hour') AT TIME ZONE zone = day + start_time
-            THEN instant - interval '1 hour' ELSE instant END AS opens, (day + end_time) AT TIME ZONE zone AS closes
-        FROM (SELECT (day + start_time) AT TIME ZONE zone AS instant) AS standard
-    ) AS session
+    CROSS JOIN LATERAL (SELECT (opens AT TIME ZONE zone)::date AS day) AS local
     CROSS JOIN LATERAL generate_series(
         opens, closes - make_interval(mins => minutes), make_interval(mins => minutes)
     ) AS starts_at
     CROSS JOIN LATERAL generate_series(1, seats) AS seat
-    WHERE extract(isodow FROM day) = ANY (weekdays)
 ), drawn AS (
     SELECT seat.*, digest, {draw("digest", 0)} AS taken, {draw("digest", 1)} AS fate, {draw("digest", 2)} AS lead,
         {draw("digest", 3)} AS again_draw
@@ -139,6 +132,19 @@ FROM demo_seats WHERE n > %(after)s AND n <= %(after)s + %(chunk)s
 """
 
 
+AWAY = """
+INSERT INTO closures (id, doctor_id, first_day, last_day, reason, source, is_active, created_at, updated_at)
+SELECT {id}, doctor_id, date, date, (%(reasons)s::text[])[1 + floor({pick} * cardinality(%(reasons)s::text[]))::int],
+    '', TRUE, %(now)s, %(now)s
+FROM (
+    SELECT doctor_id, date, row_number() OVER (ORDER BY doctor_id, date) AS n,
+        md5(concat_ws(':', %(seed)s, 'away', doctor_id, date - %(day)s::date)) AS digest
+    FROM demo_seats WHERE away GROUP BY doctor_id, date
+) AS absence
+""".format(id=UUID7.format(milliseconds="%(milliseconds)s::bigint + n", digest="digest"), pick=draw("digest", 1))
+REASONS = ["Conference", "Training", "On leave", "Hospital board"]
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A weekly session of a doctor between two days."""
@@ -148,6 +154,25 @@ class Planned:
     today: date  # at the department's site
     starts_on: date
     ends_on: date
+
+    def schedule(self, key: uuid.UUID) -> Schedule:
+        """Doctors who stay have no last day."""
+        session = self.session
+        return Schedule(
+            id=key,
+            doctor_id=self.clinician.code,
+            department=Department(id=self.clinician.department_id, time_zone=SITES[self.clinician.unit.site][1]),
+            name=session.name,
+            recurrence=session.recurrence,
+            starts_on=self.starts_on,
+            ends_on=self.ends_on if self.clinician.leaves else None,
+            start_time=session.start,
+            end_time=session.end,
+            slot_minutes=session.minutes,
+            seats=session.seats,
+            visit_type_id=session.visit_type,
+            room=session.room,
+        )
 
 
 def plan(size: Size, clinicians: list[Clinician], now: datetime) -> list[Planned]:
@@ -223,43 +248,27 @@ def write_visit_types(now: datetime) -> None:
 
 def write_schedules(planned: list[Planned], identify: Identifiers, now: datetime) -> None:
     """The schedules, and beside them the staging table that the slots are made from."""
-    keyed = [(identify(), item) for item in planned]
-    copy_rows(
-        "schedules",
-        (
-            *("id", "doctor_id", "department_id", "name", "recurrence", "starts_on", "ends_on", "start_time"),
-            *("end_time", "slot_minutes", "buffer_minutes", "seats", "visit_type", "room", "is_public", "is_active"),
-            *("created_at", "updated_at"),
-        ),
-        (
-            (
-                *(key, item.clinician.code, item.clinician.department_id, item.session.name, item.session.recurrence),
-                *(item.starts_on, item.ends_on, item.session.start, item.session.end, item.session.minutes),
-                *(0, item.session.seats, item.session.visit_type, "", True, not item.clinician.leaves, now, now),
-            )
-            for key, item in keyed
-        ),
-    )
+    schedules = [(item, item.schedule(identify())) for item in planned]
+    Schedule.objects.bulk_create([schedule for _, schedule in schedules])
+    Schedule.objects.update(created_at=now, updated_at=now)
     with connection.cursor() as cursor:
         cursor.execute(PLAN)
-    copy_rows("demo_plan", _plan_columns(), _plan_rows(keyed))
-
-
-def _plan_columns() -> tuple[str, ...]:
-    return (
-        *("schedule_id", "doctor_id", "department_id", "pool", "zone", "today", "walk_in", "weekdays", "starts_on"),
-        *("ends_on", "start_time", "end_time", "minutes", "visit_type", "seats"),
+    columns = (
+        *("schedule_id", "doctor_id", "department_id", "pool", "zone", "today", "walk_in", "opens", "closes"),
+        *("minutes", "visit_type", "seats"),
     )
+    copy_rows("demo_plan", columns, _sittings(schedules))
 
 
-def _plan_rows(keyed: list[tuple[uuid.UUID, Planned]]) -> Iterator[tuple]:
-    for key, item in keyed:
-        unit, session = item.clinician.unit, item.session
-        yield (
-            *(key, item.clinician.code, item.clinician.department_id, unit.pool, SITES[unit.site][1], item.today),
-            *(unit.walk_in, session.weekdays, item.starts_on, item.ends_on, session.start, session.end),
-            *(session.minutes, session.visit_type, session.seats),
-        )
+def _sittings(schedules: list[tuple[Planned, Schedule]]) -> Iterator[tuple]:
+    for item, schedule in schedules:
+        unit = item.clinician.unit
+        for opens, closes in sittings(schedule, item.starts_on, item.ends_on):
+            yield (
+                *(schedule.pk, schedule.doctor_id, schedule.department_id, unit.pool, schedule.department.time_zone),
+                *(item.today, unit.walk_in, opens, closes),
+                *(schedule.slot_minutes, schedule.visit_type_id, schedule.seats),
+            )
 
 
 def stage_seats(seed: int, now: datetime) -> int:
@@ -270,6 +279,7 @@ def stage_seats(seed: int, now: datetime) -> int:
         count = cursor.rowcount
         cursor.execute("CREATE UNIQUE INDEX ON demo_seats (n)")
         cursor.execute(TODAY, parameters)
+        cursor.execute(AWAY, parameters | {"reasons": REASONS})
         cursor.execute("ANALYZE demo_seats")
     return count
 

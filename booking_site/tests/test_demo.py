@@ -19,7 +19,8 @@ from booking_site.demo.hospital import PART_TIME, SITES, SIZES, WEEKDAYS, Size
 from booking_site.testing.fixtures import test_database_url
 from doctors.models import Department, Doctor, next_code
 from patients.models import Patient
-from scheduling.models import AvailableSlot, Schedule
+from scheduling import planning
+from scheduling.models import AvailableSlot, Closure, Schedule
 
 TINY = Size(departments=4, doctors=6, patients=600, days_back=2, days_ahead=3, weeks=PART_TIME, walk_in_days=1)
 TABLES = (Department, Doctor, Patient, Schedule, AvailableSlot, Appointment)
@@ -65,6 +66,22 @@ def test_the_summary_counts_what_is_there(small):
     )
     assert slots > 5000
     assert visits > 2000
+
+
+def test_generation_finds_the_slots_as_the_plan_has_them(small):
+    """All of them: it only goes on behind the last one, and nothing in it is withdrawn or marked."""
+    for code in planning.doctors_with_schedules():
+        until = AvailableSlot.objects.filter(doctor_id=code).latest("date").date - timedelta(days=1)
+        assert not planning.preview_generation(doctor_id=code, until=until), code
+    assert planning.preview_generation(doctor_id=code, until=planning.horizon()).counts["added"] > 0
+
+
+def test_a_doctor_is_ill_and_the_patients_of_that_day_wait_for_a_new_time(small):
+    closure = Closure.objects.get(reason="Ill")
+    waiting = Appointment.objects.needing_new_time()
+    assert waiting.count() >= 4
+    assert set(waiting.values_list("doctor_id", "date")) == {(closure.doctor_id, closure.first_day)}
+    assert not AvailableSlot.objects.free().filter(doctor_id=closure.doctor_id, date=closure.first_day).exists()
 
 
 def test_departments_stand_at_two_sites_in_two_zones(small):

@@ -6,6 +6,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from booking_site.core.errors import DomainError
+from booking_site.demo.absence import call_in_sick
 from booking_site.demo.build import build
 from booking_site.demo.hospital import SIZES
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
                     begin=begin,
                     advance=bar.update,
                 )
+                call_in_sick()
             except DomainError as error:
                 raise CommandError(error.detail) from error
         seconds = time.monotonic() - began
