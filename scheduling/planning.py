@@ -24,7 +24,7 @@ from scheduling.generation import Difference, Plan, apply, compare, lock_doctors
 from scheduling.models import AvailableSlot, Closure, Schedule
 from scheduling.sessions import DAY, clash, sessions_of, span_of
 
-CLASHES_WITHIN = timedelta(days=5 * 366)  # how far two schedules are compared
+CLASHES_WITHIN = timedelta(days=5 * 366)  # how far ahead two schedules are compared
 FURTHEST = timedelta(days=3 * 366)  # how far ahead seats may be made
 FURTHEST_ZONE = timedelta(hours=14)
 
@@ -104,8 +104,10 @@ def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
     """ScheduleOverlap, naming the clash, when the doctor already sits then; InvalidPlan when it never sits."""
     if not schedule.is_active:
         return
-    last = min(schedule.ends_on or date.max - DAY * 2, schedule.starts_on + CLASHES_WITHIN)
     first = max(schedule.starts_on, timezone.now().date() - DAY)
+    last = first + CLASHES_WITHIN
+    if schedule.ends_on is not None:
+        last = min(last, schedule.ends_on)
     others = Schedule.objects.filter(doctor_id=schedule.doctor_id, is_active=True).exclude(pk=schedule.pk)
     others = others.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=first - DAY)).select_related("department")
     for other in (*others, *beside):
