@@ -130,7 +130,7 @@ def preview_closures(closures: Sequence[Closure], *, before: Sequence[Closure] =
     A closure with ``is_active`` off is one that is lifted.
     """
     found = Difference()
-    for plan in _plans_around([*closures, *before], instead=closures):
+    for plan in _plans_around([*closures, *before], instead=closures, opens=bool(before)):
         found += compare(plan)
     return found
 
@@ -142,7 +142,8 @@ def add_closures(*, actor: Actor, closures: Sequence[Closure]) -> Difference:
     for closure in closures:
         _check_future(closure)
         save_record(actor=actor, instance=closure)
-    return _follow(actor, closures, because=", ".join(dict.fromkeys(closure.reason for closure in closures)))
+    because = ", ".join(dict.fromkeys(closure.reason for closure in closures))
+    return _follow(actor, closures, because=because, opens=False)
 
 
 @operation("closure.changed")
@@ -162,13 +163,13 @@ def change_closure(
     if closure.is_active:
         _check_future(closure)
     save_record(actor=actor, instance=closure, fields=fields, expected_versions=expected_versions)
-    return _follow(actor, [closure, before], because=closure.reason)
+    return _follow(actor, [closure, before], because=closure.reason, opens=True)
 
 
-def _follow(actor: Actor, closures: Sequence[Closure], because: str) -> Difference:
+def _follow(actor: Actor, closures: Sequence[Closure], *, because: str, opens: bool) -> Difference:
     """Make the slots agree again wherever these closures are, or were."""
     total = Difference()
-    for plan in _plans_around(closures):
+    for plan in _plans_around(closures, opens=opens):
         total += apply(plan)
     _announce(actor, total, because=because, cause=closures[0])
     return total
@@ -238,10 +239,11 @@ def _plan_of_doctor(doctor_id: str, *, with_schedules: Sequence[Schedule] = (), 
     return _plan([doctor_id], timezone.now(), _midnight(until + DAY), with_schedules=with_schedules)
 
 
-def _plans_around(closures: Sequence[Closure], *, instead: Sequence[Closure] = ()) -> Iterator[Plan]:
+def _plans_around(closures: Sequence[Closure], *, opens: bool, instead: Sequence[Closure] = ()) -> Iterator[Plan]:
     """The plan wherever closures are in force: one for each stretch of time, in which none is counted twice.
 
-    ``instead``: closures that are to stand in the plan in place of what is in the database under their keys.
+    ``opens``: something may be open again, so that slots may be missing; a new closure only takes away. ``instead``:
+    closures that are to stand in the plan in place of what is in the database under their keys.
     """
     now = timezone.now()
     stretches: list[tuple[datetime, datetime, list[Closure]]] = []
@@ -255,7 +257,7 @@ def _plans_around(closures: Sequence[Closure], *, instead: Sequence[Closure] = (
             stretches.append((begin, end, [closure]))
     for begin, end, inside in stretches:
         plan = _plan(_doctors_of(inside), begin, end, with_closures=instead)
-        yield replace(plan, horizon=_midnight(horizon() + DAY))
+        yield replace(plan, horizon=_midnight(horizon() + DAY) if opens else begin)
 
 
 def _plan(
