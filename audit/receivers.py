@@ -158,7 +158,8 @@ def reinstated(actor: Actor, slot: AvailableSlot, old: dict[str, Any], **kwargs:
 
 
 def _slot_changed(actor: Actor, action: str, slot: AvailableSlot, old: dict[str, Any]) -> None:
-    new = values({"status": slot.status, "doctor_id": slot.doctor_id, "starts_at": slot.starts_at})
+    names = ["status", "doctor_id", "starts_at", *(["note"] if slot.note else [])]
+    new = values({name: getattr(slot, name) for name in names})
     write(actor=actor, action=action, object_type="slot", object_id=slot.pk, details={"old": values(old), "new": new})
 
 

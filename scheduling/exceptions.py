@@ -40,6 +40,18 @@ class ScheduleOverlap(Conflict):
     code = "schedule_overlaps"
 
 
+class InClosure(Conflict):
+    """The seat lies in a closure, which the message names."""
+
+    code = "in_closure"
+
+
+class SeatOverbooks(Conflict):
+    """The doctor has a slot at that time already, which the message names."""
+
+    code = "overbooks"
+
+
 class InvalidPlan(Invalid):
     """A schedule, closure or seat that makes no sense. ``errors`` names the fields."""
 

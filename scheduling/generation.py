@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import QuerySet
 
 from doctors.models import Department, Doctor
 from scheduling.models import Closure, Schedule
@@ -233,7 +234,7 @@ RETURNING id
 """
 
 
-def lock_doctors(codes: Iterable[str]) -> None:
+def lock_doctors(codes: "Iterable[str] | QuerySet") -> None:
     """Let no other change of these doctors' plans begin before this transaction ends. In order, against deadlocks."""
     list(Doctor.objects.select_for_update(no_key=True).filter(pk__in=codes).order_by("pk").values_list("pk", flat=True))
 

@@ -1,5 +1,7 @@
 """Visit types, schedules, closures, and the bookable time they give: a row of ``available_slots`` is one seat."""
 
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -9,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.models import IdentifiedRecord, Record
@@ -224,6 +227,17 @@ class Schedule(IdentifiedRecord):
         return recurrence.in_words(self.recurrence, self.starts_on)
 
 
+class ClosureQuerySet(models.QuerySet["Closure"]):
+    def near(self, begin: datetime, end: datetime, doctors: Collection[str]) -> "ClosureQuerySet":
+        """Those in force that may concern these doctors from ``begin`` to ``end``, with a day or two to spare: when a
+        day begins depends on the site."""
+        first, last = begin.date() - timedelta(days=2), end.date() + timedelta(days=2)
+        return self.filter(Q(doctor__isnull=True) | Q(doctor_id__in=doctors), is_active=True).filter(
+            Q(first_day__lte=last, last_day__gte=first)
+            | Q(starts_at__lt=end + timedelta(days=1), ends_at__gt=begin - timedelta(days=1))
+        )
+
+
 class Closure(IdentifiedRecord):
     """No visits: in the whole hospital, in a department, or of a doctor. Either whole days, at each site's own clock,
     or from instant to instant. Written by ``planning``, which takes the seats in it off the market."""
@@ -246,6 +260,8 @@ class Closure(IdentifiedRecord):
     reason = models.CharField(_("reason"), max_length=200)
     source = models.CharField(max_length=40, blank=True, editable=False)  # holidays:BR-ES, or empty: made by hand
     is_active = models.BooleanField(_("active"), default=True)
+
+    objects = ClosureQuerySet.as_manager()
 
     class Meta:
         db_table = "closures"
@@ -348,7 +364,9 @@ class AvailableSlot(IdentifiedRecord):
     is_public = models.BooleanField(_("public"), default=True, db_default=True)
     retiring = models.BooleanField(_("offered no longer once its patient has gone"), default=False, db_default=False)
     by_hand = models.BooleanField(_("withdrawn by hand"), default=False, db_default=False)  # generation leaves it so
-    note = models.CharField(_("note"), max_length=200, blank=True, db_default="")  # why it was added by hand
+    note = models.CharField(
+        _("note"), max_length=200, blank=True, db_default=""
+    )  # why it was added or withdrawn by hand
     held_until = models.DateTimeField(_("held until"), null=True, blank=True)
     held_by = models.CharField(_("held by"), max_length=150, blank=True)
     hold_digest = models.CharField(max_length=64, blank=True, editable=False)  # SHA-256 of the hold token, in hex
@@ -437,3 +455,9 @@ class AvailableSlot(IdentifiedRecord):
 
     def __str__(self) -> str:
         return f"{self.date:%Y-%m-%d} {self.time:%H:%M} {self.doctor_id}"
+
+    @property
+    def state(self) -> Status:
+        """The status, but that a hold past its end counts as available."""
+        ended = self.held_until is not None and self.held_until <= timezone.now()
+        return self.Status.AVAILABLE if ended else self.Status(self.status)

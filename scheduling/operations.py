@@ -17,7 +17,9 @@ from booking_site.core.wallclock import duration_label
 from scheduling import signals
 from scheduling.availability import CLAIMABLE_SQL, RULES, WHY_SQL
 from scheduling.exceptions import HoldExpired, HoldNotOwned, SlotNotFound, SlotUnavailable, TooManyHolds
+from scheduling.generation import lock_doctors
 from scheduling.models import AvailableSlot
+from scheduling.seats import check_open
 
 HOLD = f"""
 UPDATE available_slots
@@ -101,10 +103,10 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
 
 
 @operation("slot.withdrawn")
-def withdraw(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
+def withdraw(*, actor: Actor, slot_id: uuid.UUID, note: str = "") -> AvailableSlot:
     """Take a free seat off the market, until it is offered again by hand: generation leaves it alone.
 
-    Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable.
+    ``note`` says why, if it is given. Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable.
     """
     slot = _locked(slot_id)
     if slot.status == AvailableSlot.Status.WITHDRAWN and slot.by_hand:
@@ -113,26 +115,33 @@ def withdraw(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
         raise SlotUnavailable("This seat is booked. Move or cancel the appointment first, then withdraw the slot.")
     if slot.held_until is not None and slot.held_until > timezone.now():
         raise SlotUnavailable("Somebody is holding this seat for a booking. Try again in some minutes.")
-    old = slot.status
+    old = {"status": slot.status} | ({"note": slot.note} if note and slot.note else {})
     slot.status, slot.by_hand = AvailableSlot.Status.WITHDRAWN, True
+    slot.note = note or slot.note
     slot.held_until, slot.held_by, slot.hold_digest = None, "", ""
-    slot.save(update_fields=["status", "by_hand", "held_until", "held_by", "hold_digest", "updated_at"])
-    signals.slot_withdrawn.send(sender=withdraw, actor=actor, slot=slot, old={"status": old})
+    slot.save(update_fields=["status", "by_hand", "note", "held_until", "held_by", "hold_digest", "updated_at"])
+    signals.slot_withdrawn.send(sender=withdraw, actor=actor, slot=slot, old=old)
     return slot
 
 
 @operation("slot.reinstated")
 def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
-    """Offer a withdrawn seat again. Harmless when it is offered already.
+    """Offer a withdrawn seat again, without its note. Harmless when it is offered already.
 
-    Raises SlotNotFound, and Conflict (``slot_overlaps``) when the doctor has another slot at that time by now.
+    Raises SlotNotFound, SlotUnavailable for a seat in the past, InClosure, and Conflict (``slot_overlaps``) when the
+    doctor has another slot at that time by now.
     """
+    lock_doctors(AvailableSlot.objects.filter(pk=slot_id).values("doctor_id"))  # no closure is added meanwhile
     slot = _locked(slot_id)
     if slot.status != AvailableSlot.Status.WITHDRAWN:
         return slot
-    slot.status, slot.by_hand = AvailableSlot.Status.AVAILABLE, False
-    slot.save(update_fields=["status", "by_hand", "updated_at"])
-    signals.slot_reinstated.send(sender=reinstate, actor=actor, slot=slot, old={"status": "withdrawn"})
+    if slot.starts_at <= timezone.now():
+        raise SlotUnavailable("This slot is in the past. Only a time to come can be offered.")
+    check_open(slot.doctor_id, slot.department, slot.starts_at, slot.ends_at)
+    old = {"status": slot.status} | ({"note": slot.note} if slot.note else {})
+    slot.status, slot.by_hand, slot.note = AvailableSlot.Status.AVAILABLE, False, ""
+    slot.save(update_fields=["status", "by_hand", "note", "updated_at"])
+    signals.slot_reinstated.send(sender=reinstate, actor=actor, slot=slot, old=old)
     return slot
 
 

@@ -113,7 +113,7 @@ def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
     for other in (*others, *beside):
         if (moment := clash(schedule, other, first, last)) is not None:
             local = moment.astimezone(schedule.department.tz)
-            when = clock_label(local.date(), local.time(), schedule.department.time_zone)
+            when = clock_label(local.date(), local.time(), schedule.department.time_zone, moment)
             raise ScheduleOverlap(
                 f"It overlaps “{other.name}” ({other.in_words}, {other.start_time:%H:%M} to {other.end_time:%H:%M}), "
                 f"first on {when}. Choose other times, or change or end that one first.",
@@ -274,10 +274,7 @@ def _plan(
     schedules = schedules.exclude(pk__in=[schedule.pk for schedule in with_schedules]).filter(
         Q(ends_on__isnull=True) | Q(ends_on__gte=first), starts_on__lte=last
     )
-    closures = Closure.objects.filter(is_active=True).exclude(pk__in=[closure.pk for closure in with_closures])
-    closures = closures.filter(Q(doctor__isnull=True) | Q(doctor_id__in=doctors)).filter(
-        Q(first_day__lte=last, last_day__gte=first) | Q(starts_at__lt=end + DAY, ends_at__gt=begin - DAY)
-    )
+    closures = Closure.objects.near(begin, end, doctors).exclude(pk__in=[closure.pk for closure in with_closures])
     shut = [*closures, *(closure for closure in with_closures if closure.is_active)]
     held = [*schedules.select_related("department"), *(schedule for schedule in with_schedules if schedule.is_active)]
     return Plan(

@@ -6,12 +6,14 @@ In between time passes evenly. So a nine o'clock clinic is at nine on every day 
 that does not exist; and of the seats in an hour that comes twice each has an instant of its own.
 """
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from booking_site.core.localtime import reached
+from doctors.models import Department
 from scheduling.models import Closure, Schedule
 from scheduling.recurrence import dates
 
@@ -74,10 +76,26 @@ def _shut(schedule: Schedule, closures: list[Closure]) -> list[Interval]:
     return [
         span_of(closure, schedule.department.time_zone)
         for closure in closures
-        if closure.is_active
-        and closure.doctor_id in (None, schedule.doctor_id)
-        and closure.department_id in (None, schedule.department_id)
+        if concerns(closure, schedule.doctor_id, schedule.department_id)
     ]
+
+
+def closures_over(
+    closures: Iterable[Closure], doctor_id: str, department: Department, opens: datetime, closes: datetime
+) -> list[Closure]:
+    """Those of the closures in which some of this time of a doctor lies, when it is spent in this department."""
+    found = []
+    for closure in closures:
+        start, end = span_of(closure, department.time_zone)
+        if concerns(closure, doctor_id, department.pk) and start < closes and end > opens:
+            found.append(closure)
+    return found
+
+
+def concerns(closure: Closure, doctor_id: str, department_id: uuid.UUID) -> bool:
+    return (
+        closure.is_active and closure.doctor_id in (None, doctor_id) and closure.department_id in (None, department_id)
+    )
 
 
 def span_of(closure: Closure, zone: str) -> Interval:

@@ -21,6 +21,12 @@ def instant(local: datetime, zone: str) -> datetime:
     return moment
 
 
+def comes_twice(moment: datetime, zone: str) -> bool:
+    """Whether clocks in ``zone`` show the same date and time at another instant too, as they do when they go back."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
 @lru_cache(maxsize=4096)
 def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
     """The first instant of the day and of the next (UTC): 23 to 25 hours apart where clocks change. Raises NoSuchTime.

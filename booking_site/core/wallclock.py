@@ -9,23 +9,36 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext_lazy
 
+from booking_site.core.localtime import comes_twice
+
 
 def day_label(day: date) -> str:
     """``Mon 23 Nov 2026``"""
     return date_format(day, "D j M Y")
 
 
-def clock_label(day: date, clock: time | None, zone: str) -> str:
+def time_label(clock: time, zone: str, moment: datetime | None = None) -> str:
+    """``09:00``; ``02:00 (+02:00)`` where the clock shows that time twice, and ``moment`` says which one is meant."""
+    if moment is None or not comes_twice(moment, zone):
+        return f"{clock:%H:%M}"
+    offset = moment.astimezone(ZoneInfo(zone)).isoformat(timespec="minutes")[-6:]
+    return f"{clock:%H:%M} ({offset})"
+
+
+def clock_label(day: date, clock: time | None, zone: str, moment: datetime | None = None) -> str:
     """``Mon 23 Nov 2026 09:00 Europe/Berlin``; the day alone where imported history knows no more."""
-    return f"{day_label(day)} {clock:%H:%M} {zone}" if clock else day_label(day)
+    return f"{day_label(day)} {time_label(clock, zone, moment)} {zone}" if clock else day_label(day)
 
 
-def clock_html(day: date, clock: time | None, zone: str) -> SafeString:
+def clock_html(day: date, clock: time | None, zone: str, moment: datetime | None = None) -> SafeString:
     """The same for lists: the time stands out, the zone stands back."""
     if clock is None:
         return format_html('<span class="clock">{}</span>', day_label(day))
     return format_html(
-        '<span class="clock">{} <b>{}</b></span> <span class="zone">{}</span>', day_label(day), f"{clock:%H:%M}", zone
+        '<span class="clock">{} <b>{}</b></span> <span class="zone">{}</span>',
+        day_label(day),
+        time_label(clock, zone, moment),
+        zone,
     )
 
 

@@ -1,10 +1,11 @@
 """Where wall clocks skip and repeat themselves. Transitions: the IANA time zone database."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
 from booking_site.core.localtime import NoSuchTime, day_bounds, instant
+from booking_site.core.wallclock import clock_label, time_label
 
 
 def test_a_plain_time_is_its_instant():
@@ -43,3 +44,22 @@ def test_a_day_that_the_calendar_skipped_is_none():
         day_bounds(date(2011, 12, 30), "Pacific/Apia")
     with pytest.raises(NoSuchTime, match="outside the calendar"):
         day_bounds(date.max, "UTC")
+
+
+def test_the_two_times_of_an_hour_that_comes_twice_are_told_apart():
+    first = instant(datetime(2026, 10, 25, 2, 0), "Europe/Berlin")
+    told = [
+        clock_label(date(2026, 10, 25), time(2), "Europe/Berlin", moment)
+        for moment in (first, first + timedelta(hours=1), None)
+    ]
+    assert told == [
+        "Sun 25 Oct 2026 02:00 (+02:00) Europe/Berlin",
+        "Sun 25 Oct 2026 02:00 (+01:00) Europe/Berlin",
+        "Sun 25 Oct 2026 02:00 Europe/Berlin",
+    ]
+    howe = instant(datetime(2026, 4, 5, 1, 30), "Australia/Lord_Howe")
+    assert [time_label(time(1, 30), "Australia/Lord_Howe", howe + timedelta(minutes=30 * n)) for n in range(2)] == [
+        "01:30 (+11:00)",
+        "01:30 (+10:30)",
+    ]
+    assert time_label(time(3), "Europe/Berlin", first + timedelta(hours=2)) == "03:00"
