@@ -4,28 +4,33 @@
 true. Both are given the plan, which need not be the one in the database yet, and both are sets of rows in SQL.
 
 Doctors in question must be locked (``lock_doctors``) before the plan is read: of two changes at once the second then
-sees the first. Bookings go on: a slot that somebody takes meanwhile is met as a booked one.
+sees the first. Where it is still to be found out who they are (``lock_all_doctors``), nobody may be added meanwhile.
+Bookings go on: a slot that somebody takes meanwhile is met as a booked one.
 """
 
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from doctors.models import Department, Doctor
-from scheduling.models import Closure, Schedule
+from scheduling.models import AvailableSlot, Closure, Schedule
 from scheduling.sessions import Interval, Session, span_of
+
+ROUNDS = 3  # of comparing and changing, while bookings go on
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """What shall be, of some doctors, for slots that begin from ``begin`` up to ``end``.
 
-    Slots that are missing are made up to ``horizon`` only.
+    Slots that are missing are made for the local dates up to ``until``, or as far as the doctor's schedules have had
+    slots already; without ``until`` none are made. Of a doctor who is inactive none are made either, but those that
+    are there follow the plan.
     """
 
     doctors: Sequence[str]
@@ -33,7 +38,7 @@ class Plan:
     closures: Sequence[Closure]
     begin: datetime
     end: datetime
-    horizon: datetime
+    until: date | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -48,7 +53,7 @@ class Difference:
     restored: list[uuid.UUID] = field(default_factory=list)  # booked, retired by an earlier plan, and fine again
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.reinstated or self.withdrawn or self.replaced or self.retired or self.restored)
+        return self.total > 0
 
     def __add__(self, other: "Difference") -> "Difference":
         return Difference(
@@ -59,6 +64,15 @@ class Difference:
             retired=self.retired + other.retired,
             restored=self.restored + other.restored,
         )
+
+    @property
+    def total(self) -> int:
+        return self.added + len(self.changed)
+
+    @property
+    def changed(self) -> list[uuid.UUID]:
+        """The slots that are there already."""
+        return self.reinstated + self.withdrawn + self.replaced + self.retired + self.restored
 
     @property
     def counts(self) -> dict[str, int]:
@@ -74,18 +88,24 @@ class Difference:
 # The plan as rows, and the slots that are there. A slot withdrawn by hand stands: nothing is put in its place.
 _PLAN = """
 WITH pattern AS (
-    SELECT * FROM unnest(
+    SELECT pattern.*, greatest(%(until)s::date, made.until) AS until FROM unnest(
         %(schedules)s::uuid[], %(of_doctor)s::text[], %(of_department)s::uuid[], %(zones)s::text[],
-        %(minutes)s::int[], %(steps)s::int[], %(seats)s::int[], %(visit_types)s::text[], %(public)s::boolean[]
+        %(minutes)s::int[], %(steps)s::int[], %(seats)s::int[], %(visit_types)s::text[], %(public)s::boolean[],
+        %(made)s::boolean[]
     ) AS pattern (
-        schedule_id, doctor_id, department_id, zone, minutes, step, seats, visit_type, is_public
-    )
+        schedule_id, doctor_id, department_id, zone, minutes, step, seats, visit_type, is_public, is_made
+    ) LEFT JOIN LATERAL (
+        SELECT date AS until FROM available_slots
+        WHERE available_slots.doctor_id = pattern.doctor_id AND available_slots.schedule_id IS NOT NULL
+        ORDER BY date DESC, time DESC LIMIT 1
+    ) AS made ON TRUE
 ), session AS (
     SELECT schedule_id, opens, closes, closed::tstzmultirange AS closed FROM unnest(
         %(of_schedule)s::uuid[], %(opens)s::timestamptz[], %(closes)s::timestamptz[], %(closed)s::text[]
     ) AS session (schedule_id, opens, closes, closed)
 ), wanted AS (
-    SELECT pattern.*, starts_at, starts_at + make_interval(mins => minutes) AS ends_at, seat
+    SELECT pattern.*, starts_at, starts_at + make_interval(mins => minutes) AS ends_at, seat,
+        is_made AND (starts_at AT TIME ZONE zone)::date <= until AS is_due
     FROM session JOIN pattern USING (schedule_id)
     CROSS JOIN LATERAL generate_series(
         opens, closes - make_interval(mins => minutes), make_interval(mins => step)
@@ -127,7 +147,7 @@ COMPARE = f"""{_PLAN}
     SELECT existing.*, wanted.schedule_id AS wanted_schedule_id, wanted.doctor_id AS wanted_doctor_id,
         wanted.department_id AS wanted_department_id, wanted.starts_at AS wanted_starts_at,
         wanted.ends_at AS wanted_ends_at, wanted.seat AS wanted_seat, wanted.minutes AS wanted_minutes,
-        wanted.visit_type AS wanted_visit_type, wanted.is_public AS wanted_is_public
+        wanted.visit_type AS wanted_visit_type, wanted.is_public AS wanted_is_public, wanted.is_due
     FROM standing AS existing FULL JOIN wanted ON {_SAME}
     WHERE existing.id IS NULL OR existing.starts_at >= %(begin)s AND existing.starts_at < %(end)s
         AND (wanted.schedule_id IS NULL OR existing.retiring)
@@ -155,7 +175,7 @@ COMPARE = f"""{_PLAN}
 ), staying AS (
     SELECT doctor_id, seat, starts_at, ends_at FROM standing
     WHERE id NOT IN (SELECT id FROM change WHERE kind IN ('withdrawn', 'replaced'))
-), loose AS (  -- added by hand, withdrawn by a closure that is no more
+), unclosed AS (  -- added by hand, withdrawn by a closure that is no more
     SELECT existing.id, doctor_id, seat, starts_at, ends_at FROM existing
     WHERE status = 'withdrawn' AND NOT by_hand AND schedule_id IS NULL
         AND starts_at >= %(begin)s AND starts_at < %(end)s
@@ -163,10 +183,15 @@ COMPARE = f"""{_PLAN}
             SELECT FROM closure WHERE {_CLOSED.format(slot="existing")}
         )
         AND NOT EXISTS (SELECT FROM staying WHERE {_OVERLAP.format(one="staying", other="existing")})
+), loose AS (  -- of two at one time the first
+    SELECT * FROM unclosed WHERE NOT EXISTS (
+        SELECT FROM unclosed AS earlier
+        WHERE earlier.id < unclosed.id AND {_OVERLAP.format(one="earlier", other="unclosed")}
+    )
 ), missing AS (
     SELECT wanted_schedule_id AS schedule_id, wanted_doctor_id AS doctor_id, wanted_department_id AS department_id,
         wanted_starts_at AS starts_at, wanted_ends_at AS ends_at, wanted_seat AS seat, wanted_minutes AS minutes,
-        wanted_visit_type AS visit_type, wanted_is_public AS is_public
+        wanted_visit_type AS visit_type, wanted_is_public AS is_public, is_due
     FROM odd WHERE id IS NULL
 ), open AS (
     SELECT * FROM missing AS wanted
@@ -176,7 +201,7 @@ COMPARE = f"""{_PLAN}
         WHERE {_OVERLAP.format(one="other", other="wanted")}
     )
 ), back AS (
-    SELECT DISTINCT ON (wanted.schedule_id, wanted.starts_at, wanted.seat) existing.id
+    SELECT DISTINCT ON (wanted.schedule_id, wanted.starts_at, wanted.seat) existing.id, wanted.is_due
     FROM open AS wanted JOIN existing ON {_SAME}
     WHERE existing.status = 'withdrawn' AND NOT existing.by_hand
     ORDER BY wanted.schedule_id, wanted.starts_at, wanted.seat, existing.id
@@ -184,8 +209,7 @@ COMPARE = f"""{_PLAN}
 SELECT kind, id, NULL::bigint AS number FROM change WHERE kind IS NOT NULL
 UNION ALL SELECT 'reinstated', id, NULL FROM back
 UNION ALL SELECT 'reinstated', id, NULL FROM loose
-UNION ALL SELECT 'added', NULL, (SELECT count(*) FROM open WHERE starts_at < %(horizon)s)
-    - (SELECT count(*) FROM back JOIN existing USING (id) WHERE starts_at < %(horizon)s)
+UNION ALL SELECT 'added', NULL, (SELECT count(*) FROM open WHERE is_due) - (SELECT count(*) FROM back WHERE is_due)
 """
 
 # Ids of version 7 (RFC 9562): the first 48 bits of a random one are the moment, and the version becomes 7.
@@ -203,10 +227,11 @@ SELECT {_UUID7}, doctor_id, department_id, schedule_id, (starts_at AT TIME ZONE 
     (starts_at AT TIME ZONE zone)::time, minutes, 'available', starts_at, ends_at, seat, visit_type, is_public,
     FALSE, FALSE, '', '', '', now(), now()
 FROM wanted
-WHERE starts_at < %(horizon)s
+WHERE is_due
     AND NOT EXISTS (SELECT FROM standing AS existing WHERE {_SAME})
     AND NOT EXISTS (SELECT FROM standing WHERE {_OVERLAP.format(one="standing", other="wanted")})
 ORDER BY doctor_id, starts_at, seat
+ON CONFLICT DO NOTHING
 """
 
 # By the state that each row has when it is written: what was free when the plans were compared may be booked by now.
@@ -234,9 +259,20 @@ RETURNING id
 """
 
 
+_ALL_DOCTORS = "hashtextextended('plans of all doctors', 0)"
+
+
 def lock_doctors(codes: "Iterable[str] | QuerySet") -> None:
     """Let no other change of these doctors' plans begin before this transaction ends. In order, against deadlocks."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock_shared({_ALL_DOCTORS})")
     list(Doctor.objects.select_for_update(no_key=True).filter(pk__in=codes).order_by("pk").values_list("pk", flat=True))
+
+
+def lock_all_doctors() -> None:
+    """Let no change of any doctor's plan begin: of one, too, who has no schedule or slot yet. To be asked for first."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_xact_lock({_ALL_DOCTORS})")
 
 
 def compare(plan: Plan) -> Difference:
@@ -255,10 +291,19 @@ def compare(plan: Plan) -> Difference:
 
 def apply(plan: Plan) -> Difference:
     """Make the slots agree with the plan; returns what was changed. In the caller's transaction."""
-    found = compare(plan)
     done = Difference()
-    if not found:
-        return done
+    for _ in range(ROUNDS):
+        found = compare(plan)
+        changed = _change(plan, found) if found else found
+        done += changed
+        if changed.total == found.total:
+            break  # else somebody booked or cancelled in between
+    return done
+
+
+def _change(plan: Plan, found: Difference) -> Difference:
+    done = Difference()
+    _lock(found.changed)
     with connection.cursor() as cursor:
         taken_off = _update(cursor, TAKE_OFF, found.withdrawn + found.retired)
         done.withdrawn = [slot_id for slot_id, retiring in taken_off if not retiring]
@@ -272,11 +317,19 @@ def apply(plan: Plan) -> Difference:
     return done
 
 
+def _lock(slot_ids: list[uuid.UUID]) -> None:
+    """As bookings lock them, against deadlocks: an appointment before its slot, and slots by their keys."""
+    appointments: Any = AvailableSlot._meta.get_field("appointments").related_model
+    for locked in (
+        appointments.objects.filter(slot_id__in=slot_ids, status="booked"),
+        AvailableSlot.objects.filter(pk__in=slot_ids),
+    ):
+        list(locked.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+
+
 def _update(cursor: Any, statement: str, slot_ids: list[uuid.UUID]) -> list[tuple[Any, ...]]:
     if not slot_ids:
         return []
-    # Bookings lock an appointment before its slot, and slots by their keys.
-    cursor.execute("SELECT FROM available_slots WHERE id = ANY (%s) ORDER BY id FOR NO KEY UPDATE", [slot_ids])
     cursor.execute(statement, [slot_ids])
     return list(cursor.fetchall())
 
@@ -290,7 +343,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "doctors": list(plan.doctors),
         "begin": plan.begin,
         "end": plan.end,
-        "horizon": plan.horizon,
+        "until": plan.until,
         "schedules": list(schedules),
         "of_doctor": [schedule.doctor_id for schedule in schedules.values()],
         "of_department": [schedule.department_id for schedule in schedules.values()],
@@ -300,6 +353,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "seats": [schedule.seats for schedule in schedules.values()],
         "visit_types": [schedule.visit_type_id for schedule in schedules.values()],
         "public": [schedule.is_public for schedule in schedules.values()],
+        "made": [plan.until is not None and schedule.doctor.is_active for schedule in schedules.values()],
         "of_schedule": [session.schedule.pk for session in plan.sessions],
         "opens": [session.opens for session in plan.sessions],
         "closes": [session.closes for session in plan.sessions],

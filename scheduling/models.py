@@ -1,7 +1,7 @@
 """Visit types, schedules, closures, and the bookable time they give: a row of ``available_slots`` is one seat."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -213,7 +213,9 @@ class Schedule(IdentifiedRecord):
             recurrence.validate_recurrence(self.recurrence)
         except ValidationError as error:
             raise ValidationError({"recurrence": error}) from error
-        if self.starts_on and not recurrence.upcoming(self.recurrence, self.starts_on, self.starts_on, 1, self.ends_on):
+        if self.starts_on and not recurrence.upcoming(
+            self.recurrence, self.starts_on, self.starts_on, 1, self.ends_on, self.start_time or time()
+        ):
             raise ValidationError(
                 {
                     "recurrence": ValidationError(

@@ -7,10 +7,10 @@ The doctors in question are locked first, then their plan is read: of two change
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db.models import Max, Q
 from django.utils import timezone
 
@@ -20,12 +20,13 @@ from booking_site.core.wallclock import clock_label
 from doctors.models import Doctor
 from scheduling import signals
 from scheduling.exceptions import InvalidPlan, ScheduleOverlap
-from scheduling.generation import Difference, Plan, apply, compare, lock_doctors
+from scheduling.generation import Difference, Plan, apply, compare, lock_all_doctors, lock_doctors
 from scheduling.models import AvailableSlot, Closure, Schedule
 from scheduling.sessions import DAY, clash, sessions_of, span_of
 
 CLASHES_WITHIN = timedelta(days=5 * 366)  # how far ahead two schedules are compared
 FURTHEST = timedelta(days=3 * 366)  # how far ahead seats may be made
+FAR = timedelta(days=10 * 366)  # so far ahead schedules begin, and closures end, at most
 FURTHEST_ZONE = timedelta(hours=14)
 
 # --- schedules -------------------------------------------------------------------------------------------------
@@ -34,7 +35,7 @@ FURTHEST_ZONE = timedelta(hours=14)
 def preview_schedule(schedule: Schedule) -> Difference:
     """What saving this schedule (new or changed, not saved yet) would do. Raises ScheduleOverlap, InvalidPlan."""
     check_schedule(schedule)
-    return compare(_plan_of_doctor(schedule.doctor_id, with_schedules=[schedule]))
+    return compare(_plan_of_doctors(_doctors_behind([schedule]), with_schedules=[schedule]))
 
 
 @operation("schedule.saved")
@@ -56,7 +57,7 @@ def preview_schedules(schedules: Sequence[Schedule]) -> Difference:
     """The same of several new schedules of one doctor, none of which clashes with another."""
     for number, schedule in enumerate(schedules):
         check_schedule(schedule, beside=schedules[:number])
-    return compare(_plan_of_doctor(schedules[0].doctor_id, with_schedules=schedules))
+    return compare(_plan_of_doctors(_doctors_behind(schedules), with_schedules=schedules))
 
 
 @operation("schedule.saved")
@@ -71,13 +72,20 @@ def _save_schedules(
     fields: Iterable[str] | None,
     expected_versions: frozenset[str] | None,
 ) -> Difference:
-    lock_doctors({schedule.doctor_id for schedule in schedules})
+    doctors = _doctors_behind(schedules)
+    lock_doctors(doctors)
     for schedule in schedules:
         check_schedule(schedule)
         save_record(actor=actor, instance=schedule, fields=fields, expected_versions=expected_versions)
-    done = apply(_plan_of_doctor(schedules[0].doctor_id))
+    done = apply(_plan_of_doctors(doctors))
     _announce(actor, done, because=f"Schedule {schedules[0].name}", cause=schedules[0])
     return done
+
+
+def _doctors_behind(schedules: Sequence[Schedule]) -> list[str]:
+    """The doctors whose they are, and those whose they were."""
+    kept = Schedule.objects.order_by().filter(pk__in=[schedule.pk for schedule in schedules])
+    return sorted({schedule.doctor_id for schedule in schedules} | set(kept.values_list("doctor_id", flat=True)))
 
 
 def copies(source: Iterable[Schedule], doctor: Doctor, starts_on: date) -> list[Schedule]:
@@ -101,15 +109,14 @@ def copies(source: Iterable[Schedule], doctor: Doctor, starts_on: date) -> list[
 
 
 def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
-    """ScheduleOverlap, naming the clash, when the doctor already sits then; InvalidPlan when it never sits."""
+    """ScheduleOverlap, naming the clash, when the doctor already sits then; InvalidPlan when it makes no sense."""
     if not schedule.is_active:
         return
+    _check_fields(schedule)
     first = max(schedule.starts_on, timezone.now().date() - DAY)
-    last = first + CLASHES_WITHIN
-    if schedule.ends_on is not None:
-        last = min(last, schedule.ends_on)
+    last = min(schedule.ends_on or date.max, first + CLASHES_WITHIN)
     others = Schedule.objects.filter(doctor_id=schedule.doctor_id, is_active=True).exclude(pk=schedule.pk)
-    others = others.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=first - DAY)).select_related("department")
+    others = others.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=first - 2 * DAY)).select_related("department")
     for other in (*others, *beside):
         if (moment := clash(schedule, other, first, last)) is not None:
             local = moment.astimezone(schedule.department.tz)
@@ -121,16 +128,36 @@ def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
             )
 
 
+def _check_fields(schedule: Schedule) -> None:
+    """InvalidPlan, naming the fields that are wrong."""
+    try:
+        schedule.full_clean(validate_unique=False)
+    except ValidationError as error:
+        errors = [
+            {"field": "" if field == "__all__" else field, "code": fault.code or "invalid", "detail": detail}
+            for field, faults in error.error_dict.items()
+            for fault in faults
+            for detail in fault.messages
+        ]
+        raise InvalidPlan(" ".join(fault["detail"] for fault in errors), errors=errors) from error
+    if schedule.starts_on > timezone.now().date() + FAR:
+        message = "That is more than ten years ahead. Choose an earlier first day."
+        raise InvalidPlan(message, errors=[{"field": "starts_on", "code": "too_far", "detail": message}])
+
+
 # --- closures --------------------------------------------------------------------------------------------------
 
 
 def preview_closures(closures: Sequence[Closure], *, before: Sequence[Closure] = ()) -> Difference:
     """What writing these closures would do; ``before`` are those that they take the place of, as they are now.
 
-    A closure with ``is_active`` off is one that is lifted.
+    A closure with ``is_active`` off is one that is lifted. Raises InvalidPlan.
     """
     found = Difference()
-    for plan in _plans_around([*closures, *before], instead=closures, opens=bool(before)):
+    for closure in closures:
+        _check_span(closure)
+    opens = bool(before) or not all(closure.is_active for closure in closures)
+    for plan in _plans_around([*closures, *before], instead=closures, opens=opens):
         found += compare(plan)
     return found
 
@@ -138,9 +165,10 @@ def preview_closures(closures: Sequence[Closure], *, before: Sequence[Closure] =
 @operation("closure.added")
 def add_closures(*, actor: Actor, closures: Sequence[Closure]) -> Difference:
     """Write new closures and take the free seats in them off the market, all or nothing. Raises InvalidPlan."""
-    lock_doctors(_doctors_of(closures))
     for closure in closures:
-        _check_future(closure)
+        _check_span(closure)
+    _lock_doctors_of(closures)
+    for closure in closures:
         save_record(actor=actor, instance=closure)
     because = ", ".join(dict.fromkeys(closure.reason for closure in closures))
     return _follow(actor, closures, because=because, opens=False)
@@ -158,10 +186,9 @@ def change_closure(
 
     Raises InvalidPlan, PreconditionFailed.
     """
-    before = Closure.objects.get(pk=closure.pk)
-    lock_doctors(_doctors_of([before, closure]))
-    if closure.is_active:
-        _check_future(closure)
+    _check_span(closure)
+    before = Closure.objects.select_for_update(no_key=True).get(pk=closure.pk)
+    _lock_doctors_of([before, closure])
     save_record(actor=actor, instance=closure, fields=fields, expected_versions=expected_versions)
     return _follow(actor, [closure, before], because=closure.reason, opens=True)
 
@@ -175,11 +202,27 @@ def _follow(actor: Actor, closures: Sequence[Closure], *, because: str, opens: b
     return total
 
 
-def _check_future(closure: Closure) -> None:
-    if _widest(closure)[1] <= timezone.now():
-        field = "last_day" if closure.last_day else "ends_at"
-        message = "This closure is over already. Choose a time to come."
-        raise InvalidPlan(message, errors=[{"field": field, "code": "past", "detail": message}])
+def _lock_doctors_of(closures: Sequence[Closure]) -> None:
+    if any(closure.doctor_id is None for closure in closures):
+        lock_all_doctors()
+    lock_doctors(_doctors_of(closures))
+
+
+def _check_span(closure: Closure) -> None:
+    """InvalidPlan when a closure that is to be in force is over, or lasts beyond all that can be planned."""
+    if not closure.is_active:
+        return
+    days, moments = (closure.first_day, closure.last_day), (closure.starts_at, closure.ends_at)
+    field, message = ("last_day" if closure.last_day else "ends_at"), ""
+    last = closure.last_day or (closure.ends_at and closure.ends_at.date())
+    if last is None or (None in days and None in moments):
+        code, message = "span_incomplete", "Give the first and last day, or both moments."
+    elif last > timezone.now().date() + FAR:
+        code, message = "too_far", "That is more than ten years ahead. Choose an earlier end."
+    elif _widest(closure)[1] <= timezone.now():
+        code, message = "past", "This closure is over already. Choose a time to come."
+    if message:
+        raise InvalidPlan(message, errors=[{"field": field, "code": code, "detail": message}])
 
 
 def _widest(closure: Closure) -> tuple[datetime, datetime]:
@@ -203,17 +246,17 @@ def doctors_with_schedules(*, doctor: str | None = None, department: uuid.UUID |
 
 def preview_generation(*, doctor_id: str, until: date) -> Difference:
     """What ``generate`` would do."""
-    return compare(_plan_of_doctor(doctor_id, until=until))
+    return compare(_plan_of_doctors([doctor_id], until=until))
 
 
 @operation("slots.generated")
 def generate(*, actor: Actor, doctor_id: str, until: date) -> Difference:
-    """Make the slots of a doctor agree with the plan, up to and including the date ``until``.
+    """Make the slots of a doctor agree with the plan, up to and including the local date ``until``.
 
     Running it again changes nothing. Safe beside bookings, and beside another run.
     """
     lock_doctors([doctor_id])
-    done = apply(_plan_of_doctor(doctor_id, until=until))
+    done = apply(_plan_of_doctors([doctor_id], until=until))
     _announce(actor, done, because="The doctor's sessions have changed", cause=Doctor(pk=doctor_id))
     return done
 
@@ -231,12 +274,20 @@ def furthest() -> date:
 # --- the plan as it is, or would be ------------------------------------------------------------------------------
 
 
-def _plan_of_doctor(doctor_id: str, *, with_schedules: Sequence[Schedule] = (), until: date | None = None) -> Plan:
-    """From now on, as far as seats are made or have been made."""
+def _plan_of_doctors(
+    doctors: Sequence[str], *, with_schedules: Sequence[Schedule] = (), until: date | None = None
+) -> Plan:
+    """From now on: up to ``until``, or as far as seats are made or have been made."""
+    end = _midnight((until or horizon()) + DAY) + FURTHEST_ZONE
     if until is None:
-        latest = AvailableSlot.objects.filter(doctor_id=doctor_id).aggregate(Max("date"))["date__max"]
-        until = max(horizon(), latest or date.min)
-    return _plan([doctor_id], timezone.now(), _midnight(until + DAY), with_schedules=with_schedules)
+        end = max(end, _last_slot(doctors, schedule__isnull=False))
+    return _plan(doctors, timezone.now(), end, until=until or horizon(), with_schedules=with_schedules)
+
+
+def _last_slot(doctors: Sequence[str], **such: bool) -> datetime:
+    """An instant behind all (such) slots of these doctors."""
+    latest = AvailableSlot.objects.filter(doctor_id__in=doctors, **such).aggregate(latest=Max("date"))["latest"]
+    return _midnight((latest or date.min) + 2 * DAY)
 
 
 def _plans_around(closures: Sequence[Closure], *, opens: bool, instead: Sequence[Closure] = ()) -> Iterator[Plan]:
@@ -256,8 +307,11 @@ def _plans_around(closures: Sequence[Closure], *, opens: bool, instead: Sequence
         elif begin < end:
             stretches.append((begin, end, [closure]))
     for begin, end, inside in stretches:
-        plan = _plan(_doctors_of(inside), begin, end, with_closures=instead)
-        yield replace(plan, horizon=_midnight(horizon() + DAY) if opens else begin)
+        doctors = _doctors_of(inside)
+        if end > (made := _midnight(horizon() + DAY) + FURTHEST_ZONE):
+            end = max(made, min(end, _last_slot(doctors)))
+        if begin < end:
+            yield _plan(doctors, begin, end, until=horizon() if opens else None, with_closures=instead)
 
 
 def _plan(
@@ -265,25 +319,29 @@ def _plan(
     begin: datetime,
     end: datetime,
     *,
+    until: date | None,
     with_schedules: Sequence[Schedule] = (),
     with_closures: Sequence[Closure] = (),
 ) -> Plan:
     """The plan in the database, but for the schedules and closures that are given instead."""
     first, last = begin.date() - 2 * DAY, end.date() + 2 * DAY
-    schedules = Schedule.objects.filter(doctor_id__in=doctors, doctor__is_active=True, is_active=True)
+    schedules = Schedule.objects.filter(doctor_id__in=doctors, is_active=True)
     schedules = schedules.exclude(pk__in=[schedule.pk for schedule in with_schedules]).filter(
         Q(ends_on__isnull=True) | Q(ends_on__gte=first), starts_on__lte=last
     )
     closures = Closure.objects.near(begin, end, doctors).exclude(pk__in=[closure.pk for closure in with_closures])
     shut = [*closures, *(closure for closure in with_closures if closure.is_active)]
-    held = [*schedules.select_related("department"), *(schedule for schedule in with_schedules if schedule.is_active)]
+    held = [
+        *schedules.select_related("department", "doctor"),
+        *(schedule for schedule in with_schedules if schedule.is_active),
+    ]
     return Plan(
         doctors=list(doctors),
         sessions=sessions_of(held, shut, first, last),
         closures=shut,
         begin=begin,
         end=end,
-        horizon=end,
+        until=until,
     )
 
 

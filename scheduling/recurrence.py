@@ -7,9 +7,10 @@ BYHOUR and the like) says nothing that a schedule could mean, and is refused.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import MAXYEAR, UTC, date, datetime, time
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, takewhile
+from zoneinfo import ZoneInfo
 
 from dateutil import rrule
 from django.core.exceptions import ValidationError
@@ -51,7 +52,8 @@ PARTS = {  # RFC 5545, section 3.3.10, without what repeats within a day
     "BYSETPOS": _NUMBERS,
     "WKST": "|".join(WEEKDAYS),
 }
-HIGHEST = {"BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYMONTH": 12, "BYSETPOS": 366}
+HIGHEST = {"BYMONTHDAY": 31, "BYYEARDAY": 366, "BYWEEKNO": 53, "BYMONTH": 12}
+HIGHEST_POSITION = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 31, "YEARLY": 366}
 WITHIN_A_DAY = ("BYHOUR", "BYMINUTE", "BYSECOND")
 
 # The Gregorian calendar repeats after 400 years, to the weekday. A rule that never fires would be tried for every day
@@ -62,7 +64,7 @@ CYCLE, LATEST_YEAR = 400, 9800
 def parse(rule: str) -> dict[str, str]:
     """The parts of a rule such as ``FREQ=WEEKLY;BYDAY=MO``. Raises ValidationError, saying which part is wrong."""
     parts: dict[str, str] = {}
-    for part in rule.strip().removeprefix("RRULE:").rstrip(";").upper().split(";"):
+    for part in rule.strip().upper().removeprefix("RRULE:").rstrip(";").split(";"):
         name, _equals, value = part.partition("=")
         if name in WITHIN_A_DAY or (name == "FREQ" and value in ("HOURLY", "MINUTELY", "SECONDLY")):
             raise ValidationError(
@@ -70,7 +72,7 @@ def parse(rule: str) -> dict[str, str]:
                 code="recurrence_within_a_day",
                 params={"part": part},
             )
-        if name not in PARTS or name in parts or not re.fullmatch(PARTS[name], value):
+        if name not in PARTS or name in parts or not re.fullmatch(PARTS[name], value, re.ASCII):
             raise ValidationError(
                 _("“%(part)s” is no part of a recurrence rule (RFC 5545), or is there twice."),
                 code="invalid_recurrence",
@@ -88,6 +90,13 @@ def parse(rule: str) -> dict[str, str]:
         raise ValidationError(_("A recurrence rule needs FREQ, such as FREQ=WEEKLY."), code="invalid_recurrence")
     if "COUNT" in parts and "UNTIL" in parts:
         raise ValidationError(_("A recurrence rule ends by COUNT or by UNTIL, not both."), code="invalid_recurrence")
+    if "UNTIL" in parts:
+        try:
+            _until(parts["UNTIL"], "UTC")
+        except ValueError as error:
+            raise ValidationError(
+                _("UNTIL=%(value)s is no date."), code="invalid_recurrence", params={"value": parts["UNTIL"]}
+            ) from error
     return parts
 
 
@@ -95,6 +104,8 @@ def _numbers(name: str, value: str, parts: dict[str, str]) -> list[tuple[int, in
     """The numbers of a part, each with the highest that may be there."""
     if name in HIGHEST:
         return [(int(number), HIGHEST[name]) for number in value.split(",")]
+    if name == "BYSETPOS":
+        return [(int(number), HIGHEST_POSITION.get(parts.get("FREQ", ""), 0)) for number in value.split(",")]
     if name == "BYDAY":  # "2MO" is the second Monday of the month, or of the year
         monthly = parts.get("FREQ") == "MONTHLY" or "BYMONTH" in parts
         limit = (5 if monthly else 53) if parts.get("FREQ") in ("MONTHLY", "YEARLY") else 0
@@ -104,24 +115,24 @@ def _numbers(name: str, value: str, parts: dict[str, str]) -> list[tuple[int, in
 
 def validate_recurrence(rule: str) -> None:
     """ValidationError unless the rule can be expanded. Whether it ever fires depends on the dates: see ``dates``."""
-    parts = parse(rule)
-    try:
-        _rule(";".join(f"{name}={value}" for name, value in parts.items()), datetime(2024, 1, 1))  # noqa: DTZ001
-    except ValueError as error:
+    if len(rule) > LONGEST:
         raise ValidationError(
-            _("This recurrence rule cannot be read: %(why)s."), code="invalid_recurrence", params={"why": error}
-        ) from error
+            _("A recurrence rule has at most %(longest)d characters."),
+            code="invalid_recurrence",
+            params={"longest": LONGEST},
+        )
+    _rule(parse(rule), datetime(2024, 1, 1))  # noqa: DTZ001
 
 
 @lru_cache(maxsize=4096)
-def dates(rule: str, start: date, first: date, last: date, at: time = time()) -> tuple[date, ...]:
+def dates(rule: str, start: date, first: date, last: date, at: time = time(), zone: str = "UTC") -> tuple[date, ...]:
     """The dates from ``first`` to ``last``, both included, on which a rule that begins on ``start`` fires.
 
-    ``at`` is the time of day on which it fires, which matters for an UNTIL with a time. ``start`` itself is a date of
-    the rule only if it fits the rule.
+    ``at`` is the time of day on which it fires, in ``zone``: both matter only for an UNTIL that has a time, or one in
+    UTC. ``start`` itself is a date of the rule only if it fits the rule. Raises ValidationError.
     """
     found: dict[date, None] = {}
-    for moment in _moments(rule, datetime.combine(start, at)):
+    for moment in _moments(rule, datetime.combine(start, at), zone):
         if moment.date() > last:
             break
         if moment.date() >= first:
@@ -129,29 +140,48 @@ def dates(rule: str, start: date, first: date, last: date, at: time = time()) ->
     return tuple(found)
 
 
-def upcoming(rule: str, start: date, after: date, count: int, end: date | None = None) -> list[date]:
-    """The next ``count`` dates of the rule from ``after`` on, none behind ``end``."""
-    moments = (moment.date() for moment in _moments(rule, datetime.combine(start, time())))
-    days = (day for day in moments if day >= after)
-    return [day for day in islice(days, count) if end is None or day <= end]
+def upcoming(
+    rule: str, start: date, after: date, count: int, end: date | None = None, at: time = time(), zone: str = "UTC"
+) -> list[date]:
+    """The next ``count`` dates of the rule from ``after`` on, none behind ``end``. The rest as in ``dates``."""
+    days = (moment.date() for moment in _moments(rule, datetime.combine(start, at), zone))
+    ahead = (day for day in days if day >= after)
+    return list(islice(takewhile(lambda day: end is None or day <= end, ahead), count))
 
 
-def _moments(rule: str, start: datetime) -> Iterator[datetime]:
+def _moments(rule: str, start: datetime, zone: str) -> Iterator[datetime]:
     shift = (LATEST_YEAR - start.year) // CYCLE * CYCLE
-    for moment in _rule(_later(rule, shift), _years_later(start, shift)):
+    parts = parse(rule)
+    if "UNTIL" in parts:
+        until = _until(parts.pop("UNTIL"), zone)
+        if until < start:
+            return
+        if until.year + shift <= MAXYEAR:  # else the calendar ends before it does
+            parts["UNTIL"] = f"{until.year + shift:04d}{until:%m%dT%H%M%S}"
+    for moment in _rule(parts, _years_later(start, shift)):
+        if moment.year - shift > MAXYEAR:
+            return
         yield _years_later(moment, -shift)
 
 
-def _rule(rule: str, start: datetime) -> rrule.rrule:
-    # Local time, all of it: dateutil wants no zone in UNTIL where the start has none.
-    text = re.sub(r"(UNTIL=\d{8}T\d{6})Z", r"\1", rule.rstrip(";"))
-    found = rrule.rrulestr(text, dtstart=start)
+def _rule(parts: dict[str, str], start: datetime) -> rrule.rrule:
+    try:
+        found = rrule.rrulestr(";".join(f"{name}={value}" for name, value in parts.items()), dtstart=start)
+    except ValueError as error:
+        raise ValidationError(
+            _("This recurrence rule cannot be read: %(why)s."), code="invalid_recurrence", params={"why": error}
+        ) from error
     assert isinstance(found, rrule.rrule)  # noqa: S101 - one rule, not a set
     return found
 
 
-def _later(rule: str, years: int) -> str:
-    return re.sub(r"UNTIL=(\d{4})", lambda match: f"UNTIL={int(match[1]) + years:04d}", rule)
+def _until(value: str, zone: str) -> datetime:
+    """The last moment of a rule, on the clock of ``zone``: of a mere date the end of that day. Raises ValueError."""
+    text = value if "T" in value else f"{value}T235959"
+    moment = datetime.strptime(text.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 - the local clock, if without Z
+    if not value.endswith("Z") or moment.year in (1, MAXYEAR):  # whose zones may lie outside the calendar
+        return moment
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
 
 
 def _years_later(moment: datetime, years: int) -> datetime:
@@ -196,12 +226,16 @@ def pattern_of(recurrence: str) -> Pattern:
         return Pattern(kind="weekly", weekdays=WEEKDAYS)
     days = parts.get("BYDAY", "").split(",")
     if set(parts) <= {"FREQ", "INTERVAL", "BYDAY"} and parts["FREQ"] == "WEEKLY" and set(days) <= set(WEEKDAYS):
-        return Pattern(kind="weekly", every=int(parts.get("INTERVAL", 1)), weekdays=tuple(days))
+        return Pattern(kind="weekly", every=int(parts.get("INTERVAL", 1)), weekdays=_in_order(days))
     if set(parts) == {"FREQ", "BYDAY"} and parts["FREQ"] == "MONTHLY":
         positions = {day[:-2] for day in days}
         if len(positions) == 1 and (position := positions.pop().lstrip("+")) in {str(each) for each in POSITIONS}:
-            return Pattern(kind="monthly", position=int(position), weekdays=tuple(day[-2:] for day in days))
+            return Pattern(kind="monthly", position=int(position), weekdays=_in_order([day[-2:] for day in days]))
     return Pattern(kind="rule", rule=recurrence)
+
+
+def _in_order(days: list[str]) -> tuple[str, ...]:
+    return tuple(day for day in WEEKDAYS if day in days)
 
 
 def in_words(recurrence: str, start: date) -> str:

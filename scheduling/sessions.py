@@ -12,8 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.core.exceptions import ValidationError
+
 from booking_site.core.localtime import reached
 from doctors.models import Department
+from scheduling.exceptions import InvalidPlan
 from scheduling.models import Closure, Schedule
 from scheduling.recurrence import dates
 
@@ -35,7 +38,7 @@ def sessions_of(schedules: Iterable[Schedule], closures: Iterable[Closure], firs
     """The sessions on the local dates from ``first`` to ``last``, both included, in order; no two of a doctor overlap.
 
     Schedules need ``department`` at hand. Overlapping schedules are refused when they are made; should there be some,
-    the session that begins later is left out.
+    the session that begins later (of the later schedule, when both begin at once) is left out.
     """
     closures = list(closures)
     of_doctor: dict[str, list[Session]] = defaultdict(list)
@@ -47,7 +50,7 @@ def sessions_of(schedules: Iterable[Schedule], closures: Iterable[Closure], firs
     kept = []
     for held in of_doctor.values():
         until = datetime.min.replace(tzinfo=UTC)
-        for session in sorted(held, key=lambda session: session.opens):
+        for session in sorted(held, key=lambda session: (session.opens, session.schedule.pk)):
             if session.opens >= until:
                 kept.append(session)
                 until = session.closes
@@ -55,16 +58,23 @@ def sessions_of(schedules: Iterable[Schedule], closures: Iterable[Closure], firs
 
 
 def sittings(schedule: Schedule, first: date, last: date) -> list[Interval]:
-    """When a schedule sits on these local dates, closures aside."""
+    """When a schedule sits on these local dates, closures aside. Raises InvalidPlan when its rule cannot be read."""
     if not schedule.is_active:
         return []
     first = max(first, schedule.starts_on)
     last = min(last, schedule.ends_on or last)
+    if first > last:
+        return []
     zone = schedule.department.time_zone
+    try:
+        days = dates(schedule.recurrence, schedule.starts_on, first, last, schedule.start_time, zone)
+    except ValidationError as error:
+        raise InvalidPlan(
+            f"The recurrence of the schedule “{schedule.name}” ({schedule.doctor_id}) cannot be read. "
+            f"Correct it: {' '.join(error.messages)}"
+        ) from error
     found = []
-    for day in (
-        dates(schedule.recurrence, schedule.starts_on, first, last, schedule.start_time) if first <= last else ()
-    ):
+    for day in days:
         opens = reached(datetime.combine(day, schedule.start_time), zone)
         closes = reached(datetime.combine(day, schedule.end_time), zone)
         if opens < closes:
@@ -111,7 +121,8 @@ def span_of(closure: Closure, zone: str) -> Interval:
 
 def clash(one: Schedule, other: Schedule, first: date, last: date) -> datetime | None:
     """The first instant on these dates at which both sit; None when they never do."""
-    mine, others = sittings(one, first, last), sittings(other, first - DAY, last + DAY)
+    # One instant bears three dates at once: in Pago Pago it may be two days earlier than in Kiritimati.
+    mine, others = sittings(one, first, last), sittings(other, first - 2 * DAY, last + 2 * DAY)
     at = 0
     for opens, closes in mine:
         while at < len(others) and others[at][1] <= opens:
