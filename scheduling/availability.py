@@ -30,8 +30,9 @@ TAKEN_THAT_DAY = """(
         AND (taken.status = 'booked' OR taken.status = 'held' AND taken.held_until > statement_timestamp())
 )"""
 
-_NOBODYS = """(available_slots.status = 'available'
-    OR available_slots.status = 'held' AND available_slots.held_until <= statement_timestamp())"""
+# In the words of the indexes that search walks.
+_NOBODYS = """(available_slots.status NOT IN ('booked', 'withdrawn')
+    AND (available_slots.status <> 'held' OR available_slots.held_until <= statement_timestamp()))"""
 # For one who may hold the seat, the digest of its hold opens it too. Parameter: hold_digest (text).
 _MINE = "(available_slots.status = 'held' AND available_slots.hold_digest = %(hold_digest)s)"
 
