@@ -158,6 +158,8 @@ def _moments(rule: str, start: datetime, zone: str) -> Iterator[datetime]:
             return
         if until.year + shift <= MAXYEAR:  # else the calendar ends before it does
             parts["UNTIL"] = f"{until.year + shift:04d}{until:%m%dT%H%M%S}"
+    if "BYWEEKNO" in parts and not {"BYDAY", "BYMONTHDAY", "BYYEARDAY"} & set(parts):
+        parts["BYDAY"] = WEEKDAYS[start.weekday()]  # what the rule leaves open the start says; dateutil takes all days
     for moment in _rule(parts, _years_later(start, shift)):
         if moment.year - shift > MAXYEAR:
             return
