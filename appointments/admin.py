@@ -166,6 +166,7 @@ class AppointmentAdmin(ReadOnlyAdmin):
                     slot_id=chosen["slot"].pk,
                     doctor_id=chosen["doctor"].pk if chosen["doctor"] else None,
                     reason=chosen["reason"],
+                    is_urgent=chosen["is_urgent"],
                     source="console",
                     idempotency=form.idempotency(f"console:{request.user.pk}"),
                 )

@@ -2,7 +2,7 @@ import django_filters
 from django.db.models import QuerySet
 
 from appointments.models import Appointment, Status
-from booking_site.api.filters import IdentifierFilter, LocalDateFilter, TextFilter
+from booking_site.api.filters import BooleanFilter, IdentifierFilter, LocalDateFilter, TextFilter
 from doctors.filters import departments_named
 
 
@@ -14,6 +14,13 @@ class AppointmentFilter(django_filters.FilterSet):
     date = LocalDateFilter(label="Date at the site.")
     date_from = LocalDateFilter(lookup_expr="gte", label="From this date at the site.")
     date_to = LocalDateFilter(lookup_expr="lte", label="Up to and including this date.")
+
+    needs_new_time = BooleanFilter(
+        field_name="needs_new_time_since",
+        lookup_expr="isnull",
+        exclude=True,
+        label="Whether the plan has changed under it, so that the patient needs a new time.",
+    )
 
     class Meta:
         model = Appointment

@@ -67,7 +67,10 @@ class SlotForm(OnceForm):
 
 class BookingForm(SlotForm):
     reason = reason_field(_("Reason"))
-    field_order = ["patient", "department", "doctor", "date", "slot", "reason"]
+    is_urgent = forms.BooleanField(
+        label=_("Urgent"), required=False, help_text=_("First in line for a new time, should this one fall through.")
+    )
+    field_order = ["patient", "department", "doctor", "date", "slot", "reason", "is_urgent"]
 
     def __init__(self, *args: Any, site: AdminSite, may_add_patient: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, site=site, **kwargs)

@@ -201,6 +201,31 @@ def reschedule(
     return appointment
 
 
+@operation("appointment.urgency_changed")
+def set_urgent(
+    *,
+    actor: Actor,
+    appointment_id: uuid.UUID,
+    is_urgent: bool,
+    expected_versions: frozenset[str] | None = None,
+) -> Appointment:
+    """Say that a booked appointment is urgent, or no longer: the first in line when new times are given.
+
+    Saying it twice is harmless. Raises AppointmentNotFound, InvalidTransition, PreconditionFailed.
+    """
+    appointment = _locked(appointment_id)
+    if appointment.is_urgent == is_urgent:
+        return appointment
+    check_version(appointment, expected_versions)
+    if appointment.status != Status.BOOKED:
+        raise InvalidTransition(status=appointment.get_status_display(), target="more or less urgent")
+    old = {"is_urgent": appointment.is_urgent}
+    appointment.is_urgent = is_urgent
+    appointment.save(update_fields=["is_urgent", "updated_at"])
+    signals.appointment_urgency_changed.send(sender=set_urgent, actor=actor, appointment=appointment, old=old)
+    return appointment
+
+
 def _locked(appointment_id: uuid.UUID) -> Appointment:
     appointment = Appointment.objects.select_for_update(no_key=True).filter(pk=appointment_id).first()
     if appointment is None:

@@ -4,7 +4,16 @@ from django.db.models import F
 from rest_framework import serializers
 
 from appointments.models import Status
-from booking_site.api.serializers import Identifier, Instant, RowSerializer, StrictSerializer, Text, WallClock, localize
+from booking_site.api.serializers import (
+    Flag,
+    Identifier,
+    Instant,
+    RowSerializer,
+    StrictSerializer,
+    Text,
+    WallClock,
+    localize,
+)
 
 MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at")
 
@@ -15,6 +24,7 @@ class AppointmentSerializer(RowSerializer):
     columns = (
         *("id", "patient_id", "doctor_id", "department_id", "slot_id", "status", "reason", "date", "time"),
         *("starts_at", "ends_at", "requested_datetime", "visit_type", "source", "booked_by", "cancellation_reason"),
+        *("is_urgent", "needs_new_time_since", "needs_new_time_because"),
         *MOMENTS,
         *("created_at", "updated_at"),
     )
@@ -43,6 +53,11 @@ class AppointmentSerializer(RowSerializer):
     source = serializers.CharField()  # type: ignore[assignment]  # a column; DRF takes declared fields out of the class
     booked_by = serializers.CharField()
     cancellation_reason = serializers.CharField()
+    is_urgent = serializers.BooleanField(help_text="First in line for a new time.")
+    needs_new_time_since = serializers.DateTimeField(
+        allow_null=True, help_text="The doctor's plan has changed: the visit cannot take place then. Else empty."
+    )
+    needs_new_time_because = serializers.CharField(help_text="What has changed, such as the reason of a closure.")
     booked_at = serializers.DateTimeField()
     checked_in_at = serializers.DateTimeField(allow_null=True)
     started_at = serializers.DateTimeField(allow_null=True)
@@ -55,7 +70,7 @@ class AppointmentSerializer(RowSerializer):
     @classmethod
     def finish(cls, row: dict[str, Any]) -> dict[str, Any]:
         row["department"] = row.pop("department_name")
-        localize(row, "starts_at", "ends_at", "requested_datetime", *MOMENTS)
+        localize(row, "starts_at", "ends_at", "requested_datetime", "needs_new_time_since", *MOMENTS)
         return row
 
 
@@ -68,6 +83,7 @@ class BookRequest(StrictSerializer):
         required=False, allow_null=True, help_text="What the patient asked for, with an offset."
     )
     hold_token = Text(max_length=200, required=False, help_text="Opens a seat that you hold.")
+    is_urgent = Flag(required=False, help_text="First in line for a new time, should this one fall through.")
 
 
 class CancelRequest(StrictSerializer):

@@ -4,9 +4,12 @@
 ``appointment_cancelled``: sender: cancel; actor: Actor; appointment: Appointment; old: {field: value}
 ``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value};
     reason: str
+``appointment_urgency_changed``: sender: set_urgent; actor: Actor; appointment: Appointment; old: {field: value}
 ``appointments_need_new_time``: the plan has changed under them. actor: Actor; appointments: [Appointment];
     because: str
 ``appointments_keep_time``: it has changed back. actor: Actor; appointments: [Appointment]
+``appointments_rebooked``: many at once were given new times, each with its own signal. sender: rebook_all; actor;
+    counts: see ``rebooking.Report.counts``
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 
@@ -15,6 +18,8 @@ from django.dispatch import Signal
 appointment_booked = Signal()
 appointment_cancelled = Signal()
 appointment_rescheduled = Signal()
+appointment_urgency_changed = Signal()
 appointments_need_new_time = Signal()
 appointments_keep_time = Signal()
+appointments_rebooked = Signal()
 history_loaded = Signal()

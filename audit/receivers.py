@@ -105,6 +105,18 @@ def rescheduled(actor: Actor, appointment: Appointment, old: dict[str, Any], rea
     )
 
 
+@receiver(appointments.appointment_urgency_changed)
+def urgency_changed(actor: Actor, appointment: Appointment, old: dict[str, Any], **kwargs: Any) -> None:
+    write(
+        actor=actor,
+        action="appointment.urgency_changed",
+        appointment_id=appointment.pk,
+        object_type="appointment",
+        object_id=appointment.pk,
+        details={"old": values(old), "new": of_appointment(appointment, *old, "patient_id")},
+    )
+
+
 @receiver(appointments.appointments_need_new_time)
 def need_new_time(actor: Actor, appointments: list[Appointment], because: str, **kwargs: Any) -> None:
     _each(actor, "appointment.needs_new_time", appointments, because=because)
@@ -129,6 +141,11 @@ def _each(actor: Actor, action: str, affected: list[Appointment], **details: Any
         for appointment in affected
     ]
     AuditLog.objects.bulk_create(rows)
+
+
+@receiver(appointments.appointments_rebooked)
+def rebooked(actor: Actor, counts: dict[str, int], **kwargs: Any) -> None:
+    write(actor=actor, action="appointments.rebooked", object_type="appointment", details={"new": counts})
 
 
 @receiver(appointments.history_loaded)

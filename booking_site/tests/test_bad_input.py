@@ -162,6 +162,7 @@ FIELDS = {
         "slot_id": "identifier",
         "requested_datetime": "instant",
         **dict.fromkeys(["reason", "doctor_id", "hold_token"], "text"),
+        "is_urgent": "flag",
     },
     "cancel-appointment": {"appointment_id": "identifier", "reason": "text"},
     "reschedule-appointment": {
@@ -266,6 +267,7 @@ BAD_FILTERS = {
     "appointments": {
         **dict.fromkeys(["date", "date_from", "date_to"], BAD_DATES),
         "patient": ["x", "1", NOWHERE[:-1], NOWHERE.replace("-", ""), f"{{{NOWHERE}}}", "\0", f" {NOWHERE}"],
+        "needs_new_time": ["1", "yes", "True", "null", "\0"],
         "status": ["x", "Booked", "booked,cancelled", "\0", "null"],
         **dict.fromkeys(["doctor", "department"], BAD_TEXTS),
         "page_size": BAD_NUMBERS,

@@ -6,8 +6,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from appointments.models import Appointment
 from booking_site.management.commands.check_integrity import CHECKS
-from booking_site.testing.factories import SlotFactory, booked
+from booking_site.testing.factories import TESTER, DoctorFactory, SlotFactory, booked, in_days
+from scheduling import planning
+from scheduling.models import AvailableSlot, Closure
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +43,9 @@ BREAKS = {
     "appointment_follows_slot": """
         ALTER TABLE appointments DROP CONSTRAINT appointment_follows_slot;
         UPDATE appointments SET ends_at = ends_at + interval '1 minute' WHERE id = {first}
+    """,
+    "retiring_is_marked": """
+        UPDATE available_slots SET retiring = TRUE WHERE id = (SELECT slot_id FROM appointments WHERE id = {first})
     """,
     "slot_wall_clock": "UPDATE available_slots SET time = time + interval '1 hour' WHERE id = {free}",
     "appointment_wall_clock": "UPDATE appointments SET date = date + 1 WHERE id = {first}",
@@ -76,6 +82,20 @@ def rows():
 
 def test_a_sound_database_passes(rows):
     assert check() == f"All {len(CHECKS)} checks hold.\n"
+
+
+def test_a_change_of_the_plan_passes_also_where_the_patient_is_there_already():
+    slots = SlotFactory.create_batch(2, doctor=DoctorFactory())
+    waiting, arrived = (booked(slot=slot) for slot in slots)
+    Appointment.objects.filter(pk=arrived.pk).update(status="checked_in", checked_in_at=in_days(0))
+    day = {"first_day": slots[0].date, "last_day": slots[1].date}
+    planning.add_closures(actor=TESTER, closures=[Closure(doctor=slots[0].doctor, reason="Ill", **day)])
+    marked = Appointment.objects.needing_new_time()
+    assert (list(marked), AvailableSlot.objects.filter(retiring=True).count()) == ([waiting], 2)
+    assert check() == f"All {len(CHECKS)} checks hold.\n"
+    Appointment.objects.filter(pk=waiting.pk).update(needs_new_time_since=None, needs_new_time_because="")
+    with pytest.raises(CommandError, match=r"^1 finding\."):
+        check()
 
 
 def test_an_empty_database_passes():

@@ -30,7 +30,7 @@ LISTS = {
     "doctors/T-SAME/available-slots": (of_one_doctor, ["", "count=true"]),
     "appointments": (
         lambda: booked(slot=SlotFactory(doctor__department=department())),
-        ["", "count=true", "department=Everything", "status=booked"],
+        ["", "count=true", "department=Everything", "status=booked", "needs_new_time=false"],
     ),
 }
 

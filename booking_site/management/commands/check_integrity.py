@@ -101,6 +101,17 @@ CHECKS = (
         """,
     ),
     Check(
+        "retiring_is_marked",
+        "a booked appointment needs a new time exactly when its slot is retiring, any other never does",
+        """
+        SELECT format('appointment %s (%s) %s a new time, its slot %s is %s', appointments.id, appointments.status,
+            CASE WHEN needs_new_time_since IS NULL THEN 'does not need' ELSE 'needs' END, slot_id,
+            CASE WHEN retiring THEN 'retiring' ELSE 'not retiring' END)
+        FROM appointments LEFT JOIN available_slots ON available_slots.id = slot_id
+        WHERE (needs_new_time_since IS NOT NULL) <> (appointments.status = 'booked' AND coalesce(retiring, FALSE))
+        """,
+    ),
+    Check(
         "slot_wall_clock",
         "the local date and time of a slot are its instant in the zone of its department",
         """
