@@ -182,6 +182,7 @@ API_MAX_BODY = 1024 * 1024  # bytes
 HOLD_MINUTES = 5  # unless a client asks for another length, of 15 at most
 HOLDS_PER_CLIENT = env.int("HOLDS_PER_CLIENT", default=50)  # seats that one client may hold at a time
 HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are made of schedules
+REBOOK_WITHIN_DAYS = 90  # of the old time: how far ahead new times are looked for when many are rebooked at once
 IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
 
 SPECTACULAR_SETTINGS = {
