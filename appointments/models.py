@@ -39,6 +39,9 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def live(self) -> "AppointmentQuerySet":
         return self.filter(status__in=LIVE)
 
+    def holding_seat(self) -> "AppointmentQuerySet":
+        return self.exclude(status__in=SEATLESS)
+
     def needing_new_time(self) -> "AppointmentQuerySet":
         """The rebooking worklist."""
         return self.filter(needs_new_time_since__isnull=False)

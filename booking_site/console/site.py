@@ -29,6 +29,13 @@ class ConsoleSite(AdminSite):
     site_url = None
     enable_nav_sidebar = True
 
+    def get_urls(self) -> list[Any]:
+        """Beside the pages of models, those that an app adds of its own: ``console_urls`` of an admin of its."""
+        pages = [
+            page for model_admin in self._registry.values() for page in getattr(model_admin, "console_urls", list)()
+        ]
+        return [*pages, *super().get_urls()]
+
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocomplete.as_view(admin_site=self)(request)
 

@@ -23,11 +23,16 @@ ROLES = {
     "Reception": {
         "department": "v", "doctor": "v", "patient": "vac", "schedule": "v", "availableslot": "v", "appointment": "vas",
     },
-    "Scheduler": {"department": "v", "doctor": "vac", "schedule": "v", "availableslot": "vs", "appointment": "vs"},
-    "Clinician": {"department": "v", "doctor": "v", "patient": "v", "availableslot": "v", "appointment": "v"},
+    "Scheduler": {
+        "department": "v", "doctor": "vac", "patient": "v", "schedule": "v", "availableslot": "vas",
+        "appointment": "vs",
+    },
+    "Clinician": {
+        "department": "v", "doctor": "v", "patient": "v", "schedule": "v", "availableslot": "v", "appointment": "v",
+    },
     "Auditor": {"auditlog": "v"},
     "Administrator": {
-        "department": "vac", "doctor": "vac", "patient": "vac", "schedule": "v", "availableslot": "vs",
+        "department": "vac", "doctor": "vac", "patient": "vac", "schedule": "v", "availableslot": "vas",
         "appointment": "vas", "auditlog": "v", "apiclient": "vac", "user": "vac", "group": "v",
     },
 }  # fmt: skip

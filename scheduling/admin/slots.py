@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import date, time
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -20,6 +22,8 @@ from booking_site.core.errors import DomainError
 from booking_site.core.wallclock import clock_html, clock_label, moment_label
 from doctors.models import Department, Doctor
 from scheduling import operations
+from scheduling.admin.seats import add_seat_page
+from scheduling.admin.week import week_page
 from scheduling.days import DayFilter, on
 from scheduling.models import AvailableSlot, SlotQuerySet
 
@@ -42,17 +46,24 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() in AvailableSlot.Status.values else queryset
 
 
+class StepForm(ActionForm):
+    """What is to be done with the slots that are ticked, and why."""
+
+    note = forms.CharField(label=_("Reason for withdrawing:"), required=False, max_length=200)
+
+
 @admin.register(AvailableSlot)
 class SlotAdmin(ReadOnlyAdmin):
     list_display = ["when", "doctor", "department", "minutes", "visit_type", "seat", "state"]
+    action_form = StepForm
     list_filter = [DayFilter, StatusFilter, ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
     search_fields = ["doctor__name"]  # what makes Django show the search box; see get_search_results
     search_help_text = _("Doctor, department or specialization; a date (2026-11-23, tomorrow, mon); a time (9:30).")
     sortable_by = ()  # in the one order that has an index
     actions = ["withdraw_selected", "reinstate_selected"]
     fields = [
-        *("when", "doctor", "department", "duration_minutes", "visit_type", "seat", "state"),
-        *("held", "schedule", "made", "changed"),
+        *("when", "doctor", "department", "duration_minutes", "visit_type", "is_public", "seat", "state"),
+        *("note", "held", "schedule", "made", "changed"),
     ]
 
     def get_queryset(self, request: HttpRequest) -> SlotQuerySet:
@@ -61,6 +72,9 @@ class SlotAdmin(ReadOnlyAdmin):
     def get_list_display(self, request: HttpRequest) -> Any:
         book = ["book"] if request.user.has_perm("appointments.add_appointment") else []
         return [*self.list_display, *book]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("scheduling.add_availableslot")
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("scheduling.change_availableslot")
@@ -75,7 +89,7 @@ class SlotAdmin(ReadOnlyAdmin):
         return queryset, False
 
     def option_label(self, obj: AvailableSlot) -> str:
-        when = clock_label(obj.date, obj.time, obj.department.time_zone)
+        when = clock_label(obj.date, obj.time, obj.department.time_zone, obj.starts_at)
         seat = f", {_('seat')} {obj.seat}" if obj.seat > 1 else ""
         return f"{when}, {obj.doctor.name}, {obj.department.name}{seat}"
 
@@ -83,7 +97,7 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("when"))
     def when(self, slot: AvailableSlot) -> str:
-        return clock_html(slot.date, slot.time, slot.department.time_zone)
+        return clock_html(slot.date, slot.time, slot.department.time_zone, slot.starts_at)
 
     @admin.display(description=_("minutes"))
     def minutes(self, slot: AvailableSlot) -> int:
@@ -91,9 +105,9 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("status"))
     def state(self, slot: AvailableSlot) -> str:
-        ended = slot.held_until is not None and slot.held_until <= timezone.now()
-        status = AvailableSlot.Status.AVAILABLE if ended else AvailableSlot.Status(slot.status)
-        return format_html('<span class="status status-{}">{}</span>', status.value, status.label)
+        status = slot.state
+        badge = format_html('<span class="status status-{}">{}</span>', status.value, status.label)
+        return format_html('{} <span class="second">{}</span>', badge, ", ".join(marks(slot)))
 
     @admin.display(description=_("book"))
     def book(self, slot: AvailableSlot) -> str:
@@ -113,6 +127,19 @@ class SlotAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last changed"))
     def changed(self, slot: AvailableSlot) -> str:
         return moment_label(slot.updated_at, slot.department.time_zone)
+
+    # --- the week, and adding a seat ---------------------------------------------------------------------------
+
+    def console_urls(self) -> list[Any]:
+        return [path("scheduling/week/", self.admin_site.admin_view(self.week_view), name="scheduling_week")]
+
+    def week_view(self, request: HttpRequest) -> HttpResponse:
+        return week_page(self, request)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return add_seat_page(self, request)
 
     # --- withdrawing and offering again ------------------------------------------------------------------------
 
@@ -134,23 +161,28 @@ class SlotAdmin(ReadOnlyAdmin):
         slot = self.get_object(request, object_id)
         if slot is None:
             return self.not_found(request)
-        self.step(request, [slot], operation)
+        self.step(request, [slot], operation, request.POST.get("note", ""))
         return HttpResponseRedirect(reverse("admin:scheduling_availableslot_change", args=[slot.pk]))
 
     @admin.action(description=_("Withdraw the selected slots"), permissions=["withdraw"])
     def withdraw_selected(self, request: HttpRequest, queryset: SlotQuerySet) -> None:
-        self.step(request, queryset[:AT_ONCE], operations.withdraw)
+        self.step(request, queryset, operations.withdraw, request.POST.get("note", ""))
 
     @admin.action(description=_("Offer the selected slots again"), permissions=["withdraw"])
     def reinstate_selected(self, request: HttpRequest, queryset: SlotQuerySet) -> None:
-        self.step(request, queryset[:AT_ONCE], operations.reinstate)
+        self.step(request, queryset, operations.reinstate)
 
-    def step(self, request: HttpRequest, slots: Any, operation: Callable[..., AvailableSlot]) -> None:
+    def step(self, request: HttpRequest, slots: Any, operation: Callable[..., AvailableSlot], note: str = "") -> None:
         """One operation, and so one transaction, for each slot; what is refused does not stop the others."""
+        chosen = list(slots[: AT_ONCE + 1])
+        if len(chosen) > AT_ONCE:
+            self.message_user(request, _("Choose at most %d slots at once.") % AT_ONCE, messages.ERROR)
+            return
+        reason = {"note": note[:200]} if operation is operations.withdraw else {}
         done = 0
-        for slot in slots:
+        for slot in chosen:
             try:
-                after = operation(actor=actor_of(request), slot_id=slot.pk)
+                after = operation(actor=actor_of(request), slot_id=slot.pk, **reason)
             except DomainError as error:
                 self.message_user(request, f"{self.option_label(slot)}: {error.detail}", messages.ERROR)
             else:
@@ -158,6 +190,18 @@ class SlotAdmin(ReadOnlyAdmin):
                 last = after.get_status_display()
         if done:
             self.message_user(request, _("%d now %s.") % (done, last), messages.SUCCESS)
+
+
+def marks(slot: AvailableSlot) -> list[str]:
+    """What is special about a slot, in words."""
+    told = {
+        _("staff only"): not slot.is_public,
+        _("single seat"): slot.schedule_id is None,
+        _("by hand"): slot.by_hand,
+        _("needs a new time"): slot.retiring,
+        slot.note: bool(slot.note),
+    }
+    return [str(words) for words, holds in told.items() if holds]
 
 
 def meaning(word: str) -> Q:

@@ -15,6 +15,17 @@
         }
     });
 
+    // One tick for all the seats of a session.
+    for (const all of document.querySelectorAll("input.tick-all")) {
+        const boxes = all.closest("section").querySelectorAll("input[name=slots]");
+        all.hidden = boxes.length < 2;
+        all.addEventListener("change", () => {
+            for (const box of boxes) {
+                box.checked = all.checked;
+            }
+        });
+    }
+
     const $ = window.django && window.django.jQuery;
     if ($) {
         // Department, doctor and day narrow the slots that the booking form offers.
