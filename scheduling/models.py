@@ -213,7 +213,9 @@ class Schedule(IdentifiedRecord):
             recurrence.validate_recurrence(self.recurrence)
         except ValidationError as error:
             raise ValidationError({"recurrence": error}) from error
-        if self.starts_on and not recurrence.upcoming(
+        if self.starts_on is None or (self.ends_on is not None and self.ends_on < self.starts_on):
+            return  # which is another fault
+        if not recurrence.upcoming(
             self.recurrence, self.starts_on, self.starts_on, 1, self.ends_on, self.start_time or time()
         ):
             raise ValidationError(

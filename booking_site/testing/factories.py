@@ -13,7 +13,7 @@ from appointments.models import Appointment
 from booking_site.core.actor import Actor
 from doctors.models import Department, Doctor
 from patients.models import Patient
-from scheduling.models import AvailableSlot, Schedule, VisitType
+from scheduling.models import AvailableSlot, Closure, Schedule, VisitType
 
 PASSWORD = "correct horse battery"
 TESTER = Actor(kind="command", id="tests", name="tests")
@@ -77,6 +77,17 @@ class ScheduleFactory(DjangoModelFactory):
     end_time = time(12)
     slot_minutes = 30
     visit_type = factory.SubFactory(VisitTypeFactory, code="consultation")
+
+
+class ClosureFactory(DjangoModelFactory):
+    """The whole hospital, for a day a week ahead. Withdraws no slots."""
+
+    class Meta:
+        model = Closure
+
+    first_day = factory.LazyFunction(lambda: in_days(7).date())
+    last_day = factory.LazyAttribute(lambda closure: closure.first_day)
+    reason = "Feast of the city"
 
 
 class SlotFactory(DjangoModelFactory):

@@ -27,6 +27,73 @@
     }
 
     const $ = window.django && window.django.jQuery;
+
+    // Of a form, only what the choice in hand is about. (Without this script all of it is there.)
+    for (const chooser of document.querySelectorAll("select[data-rows]")) {
+        const rows = JSON.parse(chooser.dataset.rows);
+        const all = new Set(Object.values(rows).flat());
+        const show = () => {
+            for (const name of all) {
+                const row = chooser.form.querySelector(`.form-row.field-${name}`);
+                if (row) {
+                    row.hidden = !rows[chooser.value].includes(name);
+                }
+            }
+        };
+        chooser.addEventListener("change", show);
+        show();
+    }
+
+    // A visit type brings its length, unless somebody has typed another.
+    const kind = document.querySelector("select#id_visit_type");
+    const length = document.getElementById("id_slot_minutes");
+    if (kind && length) {
+        let filled = "";
+        const minutes = () => (kind.selectedOptions[0] && kind.selectedOptions[0].dataset.minutes) || "";
+        length.placeholder = minutes();
+        kind.addEventListener("change", () => {
+            length.placeholder = minutes();
+            if (length.value === filled) {
+                length.value = filled = minutes();
+            }
+        });
+    }
+
+    // What follows from what has been typed so far, as the server says it; the newest answer only.
+    for (const text of document.querySelectorAll("[data-live]")) {
+        const form = text.closest("form");
+        let timer, asked;
+        const ask = async () => {
+            const query = new URLSearchParams(new FormData(form));
+            query.delete("csrfmiddlewaretoken");
+            const mine = asked = new AbortController();
+            try {
+                const glue = text.dataset.live.includes("?") ? "&" : "?";
+                const answer = await fetch(`${text.dataset.live}${glue}${query}`, {signal: mine.signal});
+                const said = answer.ok && !answer.redirected ? await answer.text() : "";
+                if (mine === asked && said.trim() !== text.dataset.said) {
+                    text.dataset.said = said.trim();
+                    text.innerHTML = said;
+                }
+            } catch {
+                // The next page shows it.
+            }
+        };
+        const soon = () => {
+            clearTimeout(timer);
+            if (asked) {
+                asked.abort();
+            }
+            timer = setTimeout(ask, 300);
+        };
+        form.addEventListener("input", soon);
+        form.addEventListener("change", soon);
+        if ($) {
+            $(form).on("change", "select.admin-autocomplete", soon);  // says so to jQuery only
+        }
+        ask();
+    }
+
     if ($) {
         // Department, doctor and day narrow the slots that the booking form offers.
         $.ajaxPrefilter((options) => {

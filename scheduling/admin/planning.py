@@ -1,0 +1,235 @@
+"""What the pages that change a plan share: a form, then what it would do, then it is done.
+
+The views are our own. The stock ones work inside a transaction, which would take the audit row of a refusal with it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.contrib.admin.helpers import AdminForm
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from booking_site.core.admin import ReadOnlyAdmin, version_in
+from booking_site.core.errors import Conflict, DomainError
+from booking_site.core.operations import check_version, in_transaction, version_of
+from booking_site.core.wallclock import clock_html
+from scheduling.generation import Difference
+from scheduling.models import AvailableSlot
+
+LISTED = 200  # appointments; more are counted only
+OURS = ("csrfmiddlewaretoken", "confirmed", "back", "previewed")  # of what a page sends: not typed by anybody
+WORKLIST = "admin:appointments_appointment_rebooking"
+
+
+class Summary(NamedTuple):
+    """What a preview says above its figures: a name with its value, or several."""
+
+    name: Any
+    values: Sequence[Any]
+
+
+class PlanAdmin(ReadOnlyAdmin):
+    """Added, changed and looked at; what it changes is shown first."""
+
+    steps: tuple[str, ...] = ()  # pages of one record, each with a method ``<name>_view``
+
+    # --- who may do what ---------------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
+
+    def has_plan_permission(self, request: HttpRequest) -> bool:
+        """May change. (The stock change permission is refused to all: no stock page writes a plan.)"""
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def _to_change(self, request: HttpRequest, object_id: str) -> Any:
+        if not self.has_plan_permission(request):
+            raise PermissionDenied
+        found = self.get_object(request, unquote(object_id))
+        return self.not_found(request) if found is None else found
+
+    # --- addresses ---------------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        pages = [
+            path(
+                f"<path:object_id>/{step}/",
+                self.admin_site.admin_view(getattr(self, f"{step}_view")),
+                name=f"{name}_{step}",
+            )
+            for step in self.steps
+        ]
+        return [*pages, *super().get_urls()]
+
+    def page(self, name: str, *args: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}", args=args)
+
+    def page_of(self, request: HttpRequest, pk: Any) -> str:
+        return self.page("change", pk) if self.has_view_permission(request) else reverse("admin:index")
+
+    # --- form, preview, done -------------------------------------------------------------------------------------
+
+    def plan_page(
+        self,
+        request: HttpRequest,
+        form: Any,
+        *,
+        title: Any,
+        preview: Callable[[], Difference],
+        summary: Callable[[], list[Summary]],
+        do: Callable[[], tuple[Difference, Any, str]],
+        ready: Callable[[], bool] = lambda: True,
+        original: Any = None,
+        **context: Any,
+    ) -> HttpResponse:
+        """``preview`` gives what would be done, ``summary`` what to say of it; ``do`` does it, and gives what has been
+        done, the words for it, and where to go then. ``ready`` prepares both; False when the form now says why not."""
+        context |= {"title": title, "original": original}
+        if form.is_bound and "back" not in request.POST and form.is_valid() and ready():
+            try:
+                if "confirmed" in request.POST:
+                    done, said, url = do()
+                    self._tell(request, done, said)
+                    return HttpResponseRedirect(url)
+                if original is not None:
+                    check_version(original, version_in(request))
+                return self._preview(request, in_transaction(preview), summary(), **context)
+            except DomainError as error:
+                if isinstance(error, Conflict) and error.code == "duplicate" and form.cleaned_data.get("key"):
+                    self.message_user(request, _("This has been added already."), messages.WARNING)
+                    return HttpResponseRedirect(self.page_of(request, form.cleaned_data["key"]))
+                form.refuse(error)
+        return self._form(request, form, **context)
+
+    def _form(
+        self,
+        request: HttpRequest,
+        form: Any,
+        *,
+        original: Any = None,
+        template: str = "console/plan_form.html",
+        **context: Any,
+    ) -> HttpResponse:
+        fields = [field.name for field in form.visible_fields()]
+        context = {
+            "button": _("Show what it does"),
+            "form": form,
+            "adminform": AdminForm(form, [(None, {"fields": fields})] if fields else [], {}, model_admin=self),
+            "errors": form.errors,
+            "media": self.media + form.media,
+            "original_label": str(original) if original else "",
+            # The version that was read: somebody else's change is never overwritten unseen.
+            "version": (request.POST.get("version") or version_of(original)) if original else "",
+            "original": original,
+            **context,
+        }
+        return self._page(request, template, context)
+
+    def _preview(self, request: HttpRequest, found: Difference, summary: list[Summary], **context: Any) -> HttpResponse:
+        typed = [(name, text) for name, texts in request.POST.lists() if name not in OURS for text in texts]
+        context |= {
+            "subject": context["title"],
+            "title": _("What it does: %s") % str(context["title"]).lower(),
+            "summary": summary,
+            "counts": _counted(found),
+            "changes": bool(found),
+            "previewed": _signature(found),
+            "typed": typed,
+            "affected": self._appointments(request, found.retired),
+            "restored": self._appointments(request, found.restored),
+        }
+        return self._page(request, "console/plan_preview.html", context)
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        page = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "has_view_permission": self.has_view_permission(request),
+            **context,
+        }
+        return TemplateResponse(request, template, page)
+
+    def _appointments(self, request: HttpRequest, slot_ids: list[Any]) -> dict[str, Any]:
+        """The appointments in these slots, soonest first: when, who (for those who may know), what kind."""
+        slots = AvailableSlot.objects.filter(pk__in=slot_ids, appointments__status="booked").order_by("starts_at", "pk")
+        rows = slots.values_list(
+            *(
+                "appointments__pk",
+                "date",
+                "time",
+                "department__time_zone",
+                "starts_at",
+                "doctor__name",
+                "visit_type__name",
+            ),
+            *("appointments__patient__first_name", "appointments__patient__last_name"),
+        )[: LISTED + 1]
+        may_open = request.user.has_perm("appointments.view_appointment")
+        return {
+            "rows": [
+                {
+                    "url": reverse("admin:appointments_appointment_change", args=[pk]) if may_open else "",
+                    "when": clock_html(day, clock, zone, moment),
+                    "doctor": doctor,
+                    "visit_type": kind,
+                    "patient": f"{first} {last}",
+                }
+                for pk, day, clock, zone, moment, doctor, kind, first, last in rows[:LISTED]
+            ],
+            "more": max(slots.count() - LISTED, 0) if len(rows) > LISTED else 0,
+            "names": request.user.has_perm("patients.view_patient"),
+        }
+
+    def _tell(self, request: HttpRequest, done: Difference, said: Any) -> None:
+        text = f"{said} {', '.join(_counted(done))}."
+        level = messages.SUCCESS
+        if (seen := request.POST.get("previewed", "")) and seen != _signature(done):
+            text += " " + _("The plan has changed since it was shown to you: this is what has really been done.")
+            level = messages.WARNING
+        if done.retired and (url := _worklist()):
+            self.message_user(
+                request, format_html('{} <a href="{}">{}</a>', text, url, _("Find new times for them")), level
+            )
+        else:
+            self.message_user(request, text, level)
+
+
+def _counted(found: Difference) -> list[str]:
+    """What changes, in words; all of it, also what does not."""
+    counts = found.counts
+    words = [
+        ngettext("%d slot added", "%d slots added", counts["added"]) % counts["added"],
+        ngettext("%d free slot withdrawn", "%d free slots withdrawn", counts["withdrawn"]) % counts["withdrawn"],
+        ngettext("%d appointment needs a new time", "%d appointments need a new time", counts["affected"])
+        % counts["affected"],
+    ]
+    if counts["restored"]:
+        words.append(
+            ngettext(
+                "%d appointment needs a new time no longer",
+                "%d appointments need a new time no longer",
+                counts["restored"],
+            )
+            % counts["restored"]
+        )
+    return words
+
+
+def _signature(found: Difference) -> str:
+    return ",".join(str(number) for number in found.counts.values())
+
+
+def _worklist() -> str:
+    try:
+        return reverse(WORKLIST)
+    except NoReverseMatch:
+        return ""
