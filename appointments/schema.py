@@ -71,6 +71,12 @@ DOUBLE_BOOKED = Refusal(
     "The patient already has an appointment then: 2030-05-14 09:15, Dr. Amara Okafor. Move or cancel that one, or "
     "choose another time.",
 )
+PATIENT_LIMIT = Refusal(
+    409,
+    "patient_limit_reached",
+    "The patient already has 1 visits of the type Stress test ahead, which is as many as there may be. Move or cancel "
+    "one of them instead.",
+)
 INVALID_TRANSITION = Refusal(409, "invalid_transition", "An appointment that is completed cannot become cancelled.")
 CHANGING = (BAD_IDEMPOTENCY_KEY, BAD_IF_MATCH, APPOINTMENT_NOT_FOUND, INVALID_TRANSITION, BUSY, STALE, KEY_REUSED)
 
@@ -111,8 +117,8 @@ CALLS = {
         takes=("IdempotencyKey",),
         gives=("Location", "ETag"),
         refusals=(
-            *(BAD_IDEMPOTENCY_KEY, DOCTOR_MISMATCH, PATIENT_NOT_FOUND, SLOT_NOT_FOUND, SLOT_UNAVAILABLE, HOLD_EXPIRED),
-            *(DOUBLE_BOOKED, PATIENT_INACTIVE, BUSY, KEY_REUSED),
+            *(BAD_IDEMPOTENCY_KEY, DOCTOR_MISMATCH, PATIENT_NOT_FOUND, SLOT_NOT_FOUND, *SLOT_UNAVAILABLE, HOLD_EXPIRED),
+            *(DOUBLE_BOOKED, PATIENT_LIMIT, PATIENT_INACTIVE, BUSY, KEY_REUSED),
         ),
     ),
     "cancel": Call(
@@ -137,6 +143,14 @@ CALLS = {
         answer=MOVED,
         takes=("IdempotencyKey", "IfMatch"),
         gives=("ETag",),
-        refusals=(*CHANGING, SLOT_NOT_FOUND, SLOT_UNAVAILABLE, HOLD_EXPIRED, DOUBLE_BOOKED, PATIENT_INACTIVE),
+        refusals=(
+            *CHANGING,
+            SLOT_NOT_FOUND,
+            *SLOT_UNAVAILABLE,
+            HOLD_EXPIRED,
+            DOUBLE_BOOKED,
+            PATIENT_LIMIT,
+            PATIENT_INACTIVE,
+        ),
     ),
 }

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """``holds``: a condition over a row of available_slots, and for ``OF_VISIT_TYPE`` also one of visit_types."""
+    """``holds``: a condition over a row of available_slots, and for ``OF_VISIT_TYPE`` also one of visit_types.
+
+    ``shared``: it asks for doctor, department, date and visit type alone, so seats that have these in common share it.
+    """
 
     code: str
     holds: str
-    otherwise: "StrOrPromise"  # what people are told; the names in it are those of ``refusals.explain``
+    otherwise: "StrOrPromise"  # what people are told; the names in it are those of ``explain_refusal``
+    shared: bool = False
 
 
 # Live holds count as seats taken: a hold is binding, so nobody else may fill the day that it counts on.
@@ -44,11 +48,13 @@ OF_SEAT = (
         "doctor_inactive",
         "available_slots.doctor_id IN (SELECT id FROM doctors WHERE is_active)",
         _("%(doctor)s does not see patients at present. Choose another doctor."),
+        shared=True,
     ),
     Rule(
         "department_inactive",
         "available_slots.department_id IN (SELECT id FROM departments WHERE is_active)",
         _("%(department)s is closed at present. Choose another department."),
+        shared=True,
     ),
 )
 OF_VISIT_TYPE = (
@@ -56,6 +62,7 @@ OF_VISIT_TYPE = (
         "visit_type_inactive",
         "visit_types.is_active",
         _("%(visit_type)s is not offered at present. Choose another kind of visit."),
+        shared=True,
     ),
     Rule(
         "too_late",
@@ -72,6 +79,7 @@ OF_VISIT_TYPE = (
         "day_full",
         f"(visit_types.limit_per_doctor_day IS NULL OR {TAKEN_THAT_DAY} < visit_types.limit_per_doctor_day)",
         _("%(doctor)s has as many visits of this type on that day as there may be. Choose another day."),
+        shared=True,
     ),
 )
 # Only those who are not staff are asked.
@@ -80,6 +88,14 @@ OF_PUBLIC = Rule(
     "(visit_types.is_public AND available_slots.is_public)",
     _("This time is booked by the hospital's staff only. Choose another, or call the hospital."),
 )
+
+
+# What the seat itself says against it, by its status.
+GONE: "dict[str, tuple[str, StrOrPromise]]" = {
+    "withdrawn": ("withdrawn", _("This slot has been withdrawn. Choose another time.")),
+    "held": ("held", _("Somebody else is holding this seat. Choose another time, or try again in some minutes.")),
+    "booked": ("taken", _("This seat is taken. Choose another time.")),
+}
 
 
 def _all(seat: str, public: str) -> str:
@@ -93,6 +109,13 @@ def _all(seat: str, public: str) -> str:
 
 FREE_SQL = _all(_NOBODYS, OF_PUBLIC.holds)
 FREE_TO_STAFF_SQL = _all(_NOBODYS, "TRUE")
+
+# The same in two parts for counting seats by the thousand, each over available_slots joined with visit_types: what is
+# asked of each seat, and what once is enough to ask for all that share it.
+_EACH = " AND ".join([_NOBODYS, *(rule.holds for rule in (*OF_SEAT, *OF_VISIT_TYPE) if not rule.shared)])
+FREE_EACH_SQL, FREE_EACH_TO_STAFF_SQL = f"{_EACH} AND {OF_PUBLIC.holds}", _EACH
+FREE_SHARED_SQL = " AND ".join(rule.holds for rule in (*OF_SEAT, *OF_VISIT_TYPE) if rule.shared)
+
 # Parameters: hold_digest (text), is_staff (boolean).
 CLAIMABLE_SQL = _all(f"({_NOBODYS} OR {_MINE})", f"(%(is_staff)s OR {OF_PUBLIC.holds})")
 

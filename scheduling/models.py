@@ -24,6 +24,9 @@ MOST_SEATS = 100
 MOST_MINUTES = 1440
 
 
+CODE_PATTERN = r"[a-z0-9][a-z0-9_-]{0,39}"  # of a visit type
+
+
 def minutes_field(label: Any, **kwargs: Any) -> models.PositiveSmallIntegerField:
     return models.PositiveSmallIntegerField(
         label, validators=[MinValueValidator(1), MaxValueValidator(MOST_MINUTES)], help_text=_("Minutes."), **kwargs

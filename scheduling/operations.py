@@ -15,12 +15,13 @@ from booking_site.core.actor import Actor
 from booking_site.core.operations import operation
 from booking_site.core.wallclock import duration_label
 from scheduling import signals
-from scheduling.availability import CLAIMABLE_SQL, RULES, WHY_SQL
+from scheduling.availability import CLAIMABLE_SQL, GONE, RULES, WHY_SQL
 from scheduling.exceptions import HoldExpired, HoldNotOwned, SlotNotFound, SlotUnavailable, TooManyHolds
 from scheduling.generation import lock_doctors
 from scheduling.models import AvailableSlot
 from scheduling.seats import check_open
 
+MOST_HOLD_MINUTES = 15
 HOLD = f"""
 UPDATE available_slots
 SET status = 'held', held_by = %(held_by)s, hold_digest = %(new_digest)s,
@@ -187,7 +188,8 @@ def explain_refusal(
     if rules is not None:
         broken = [(code, detail) for code, detail in broken if code in rules]
     elif not seat_is_free:
-        broken.append(_why_not_free(slot))
+        code, detail = GONE.get(slot.status, GONE["booked"])
+        broken.append((code, str(detail)))
     if not broken:
         return
     errors = [{"field": "slot_id", "code": code, "detail": detail} for code, detail in broken]
@@ -198,14 +200,6 @@ def explain_refusal(
             "Your hold on this seat has ended and somebody else has taken it. Choose another time.", errors=errors
         )
     raise SlotUnavailable(errors[0]["detail"], errors=errors)
-
-
-def _why_not_free(slot: AvailableSlot) -> tuple[str, str]:
-    if slot.status == AvailableSlot.Status.WITHDRAWN:
-        return "withdrawn", "This slot has been withdrawn. Choose another time."
-    if slot.status == AvailableSlot.Status.HELD:
-        return "held", "Somebody else is holding this seat. Choose another time, or try again in some minutes."
-    return "taken", "This seat is taken. Choose another time."
 
 
 def refuse(slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:

@@ -4,16 +4,23 @@ from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 
-from booking_site.api.pagination import KeysetPagination
+from booking_site.api.filters import StrictFilterBackend
+from booking_site.api.pagination import KeysetPagination, WholeList
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
 from doctors.models import Doctor
-from scheduling import operations
-from scheduling.filters import SlotFilter
-from scheduling.models import AvailableSlot
-from scheduling.schema import CALLS
-from scheduling.serializers import HoldRequest, ReleaseRequest, SlotSerializer
+from scheduling import operations, overview
+from scheduling.filters import CalendarFilter, FirstAvailableFilter, SlotFilter
+from scheduling.models import AvailableSlot, VisitType
+from scheduling.schema import CALENDAR, CALLS, FIRST_AVAILABLE, VISIT_TYPES
+from scheduling.serializers import (
+    CalendarDaySerializer,
+    HoldRequest,
+    ReleaseRequest,
+    SlotSerializer,
+    VisitTypeSerializer,
+)
 
 
 @documented("Slots", CALLS)
@@ -25,7 +32,7 @@ class SlotViewSet(RowViewSet):
     scopes = {"list": "slots:read", "of_doctor": "slots:read", "hold": "slots:hold", "release": "slots:hold"}
 
     def get_queryset(self) -> QuerySet:
-        free = AvailableSlot.objects.free()
+        free = AvailableSlot.objects.free(to_staff=actor_of(self.request).is_staff)
         doctor_id = self.kwargs.get("doctor_id")  # of_doctor
         return free if doctor_id is None else free.filter(doctor_id=doctor_id)
 
@@ -45,3 +52,63 @@ class SlotViewSet(RowViewSet):
         form.is_valid(raise_exception=True)
         operations.release(actor=actor_of(request), slot_id=pk, **form.validated_data)
         return Response(status=204)
+
+
+@documented("Slots", FIRST_AVAILABLE)
+class FirstAvailableViewSet(RowViewSet):
+    queryset = AvailableSlot.objects.all()
+    serializer_class = SlotSerializer
+    filterset_class = FirstAvailableFilter
+    pagination_class = WholeList
+    scopes = {"list": "slots:read"}
+
+    def list(self, request: Any, **kwargs: Any) -> Response:
+        free = AvailableSlot.objects.free(to_staff=actor_of(request).is_staff)
+        filters = StrictFilterBackend().get_filterset(request, self.serializer_class.read(free), self)
+        asked = filters.form.cleaned_data
+        rows = overview.first_of_each_doctor(
+            filters.qs,
+            doctors=filters.doctors(),
+            per_doctor=asked["per_doctor"] or 1,
+            in_order=bool(asked["doctor"]),
+        )
+        return self.get_paginated_response([self.serializer_class.finish(row) for row in rows])
+
+
+@documented("Slots", CALENDAR)
+class CalendarViewSet(RowViewSet):
+    queryset = AvailableSlot.objects.all()
+    serializer_class = CalendarDaySerializer
+    filterset_class = CalendarFilter
+    pagination_class = WholeList
+    scopes = {"list": "slots:read"}
+
+    def list(self, request: Any, **kwargs: Any) -> Response:
+        to_staff = actor_of(request).is_staff
+        filters = StrictFilterBackend().get_filterset(request, AvailableSlot.objects.all(), self)
+        asked = filters.form.cleaned_data
+        days = overview.calendar(
+            filters.qs,
+            SlotSerializer.read(filters.qs.free(to_staff=to_staff)),
+            first=asked["date_from"],
+            last=asked["date_to"],
+            to_staff=to_staff,
+            per_day=asked["per_day"] or 0,
+        )
+        return self.get_paginated_response([self.serializer_class.finish(day) for day in days])
+
+
+@documented("Slots", VISIT_TYPES)
+class VisitTypeViewSet(RowViewSet):
+    """Those that are offered; those for staff only to staff."""
+
+    queryset = VisitType.objects.all()
+    serializer_class = VisitTypeSerializer
+    scopes = {"list": "slots:read", "retrieve": "slots:read"}
+
+    def get_queryset(self) -> QuerySet:
+        active = VisitType.objects.filter(is_active=True)
+        return active if actor_of(self.request).is_staff else active.filter(is_public=True)
+
+    def retrieve(self, request: Any, code: str = "", **kwargs: Any) -> Response:
+        return self.answer(code)

@@ -33,7 +33,7 @@ documents too.
 TAGS = [
     {"name": "Doctors", "description": "Who sees patients, and in which department."},
     {"name": "Patients", "description": "Registering, finding and changing patients."},
-    {"name": "Slots", "description": "Free seats, and holding one for a moment."},
+    {"name": "Slots", "description": "Kinds of visits, free seats, and holding one for a moment."},
     {"name": "Appointments", "description": "Booking, moving and cancelling."},
     {"name": "Health", "description": "For load balancers and monitoring. No token needed."},
 ]

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -10,19 +10,22 @@ import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
 
 from booking_site.api.serializers import UUID_PATTERN
 
 TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 FURTHEST_ZONE = timedelta(hours=14)
+MOST_VALUES = 50  # in a list separated by commas
 
 
 class StrictFilterBackend(DjangoFilterBackend):
     """A query parameter that is no filter of the list is a 400: a misspelt filter would show everything, and so would
     an empty one."""
 
-    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+    def get_filterset(self, request: Any, queryset: Any, view: Any) -> Any:
+        """The filters of the request, all of them valid; None for a view without filters. Raises ValidationError."""
         filterset_class = self.get_filterset_class(view, queryset)
         known = set(getattr(view.paginator, "parameters", ()))
         if filterset_class is not None:
@@ -36,7 +39,10 @@ class StrictFilterBackend(DjangoFilterBackend):
         blank = {name: ["Give a value, or leave it out."] for name, value in request.query_params.items() if not value}
         if blank:
             raise ValidationError(blank, code="blank")
-        return super().filter_queryset(request, queryset, view)
+        filterset = super().get_filterset(request, queryset, view)
+        if filterset is not None and not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        return filterset
 
 
 class BooleanFilter(django_filters.TypedChoiceFilter):
@@ -100,6 +106,33 @@ class WholeNumberField(ShapedField):
         super().__init__(validators=[MinValueValidator(min_value), MaxValueValidator(max_value)], **kwargs)
 
 
+class ListField(forms.Field):
+    """Values separated by commas, each read by ``item``: none empty, none twice."""
+
+    default_error_messages = {
+        "empty_item": "Separate the values by single commas.",
+        "repeated_item": "Give each value once.",
+        "too_many": f"Give {MOST_VALUES} values at most.",
+    }
+
+    def __init__(self, *, item: forms.Field, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.item = item
+
+    def to_python(self, value: Any) -> Any:
+        if value in self.empty_values:
+            return None
+        texts = value.split(",")
+        if not all(texts):
+            raise forms.ValidationError(self.error_messages["empty_item"], code="blank")
+        if len(texts) > MOST_VALUES:
+            raise forms.ValidationError(self.error_messages["too_many"], code="too_many")
+        values = [self.item.clean(text) for text in texts]
+        if len(set(values)) < len(values):
+            raise forms.ValidationError(self.error_messages["repeated_item"], code="repeated_value")
+        return values
+
+
 class DateFilter(django_filters.Filter):
     field_class = DateField
 
@@ -116,6 +149,26 @@ class WholeNumberFilter(django_filters.Filter):
     """``min_value`` and ``max_value`` are required."""
 
     field_class = WholeNumberField
+
+
+class TextListFilter(django_filters.Filter):
+    """One text or several: rows that have any of them."""
+
+    field_class = ListField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        item = forms.CharField(max_length=200, strip=False)
+        super().__init__(*args, **{"lookup_expr": "in", "item": item} | kwargs)
+
+
+class ChoiceListFilter(django_filters.Filter):
+    """One or several of ``choices``."""
+
+    field_class = ListField
+
+    def __init__(self, *args: Any, choices: Iterable[str], **kwargs: Any) -> None:
+        item = forms.ChoiceField(choices=[(choice, choice) for choice in choices])
+        super().__init__(*args, **{"lookup_expr": "in", "item": item} | kwargs)
 
 
 class OrderingFilter(django_filters.OrderingFilter):
@@ -135,6 +188,10 @@ class LocalDateFilter(DateFilter):
         super().__init__(*args, **kwargs | {"field_name": "date"})
 
     def filter(self, queryset: Any, value: date | None) -> Any:
+        return super().filter(self.bound(queryset, value), value)
+
+    def bound(self, queryset: Any, value: date | None) -> Any:
+        """The instants alone."""
         if value is None:
             return queryset
         midnight = datetime.combine(value, time(), UTC)
@@ -142,4 +199,4 @@ class LocalDateFilter(DateFilter):
             queryset = queryset.filter(starts_at__gte=midnight - FURTHEST_ZONE)
         if self.lookup_expr in ("exact", "lte") and value < date(9999, 12, 30):
             queryset = queryset.filter(starts_at__lt=midnight + timedelta(days=1) + FURTHEST_ZONE)
-        return super().filter(queryset, value)
+        return queryset

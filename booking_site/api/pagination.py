@@ -1,4 +1,7 @@
-"""Two ways to page: by number for small lists; by key for large ones, where a deep page costs what the first does."""
+"""Two ways to page: by number for small lists; by key for large ones, where a deep page costs what the first does.
+
+And the way not to: ``WholeList``.
+"""
 
 import base64
 import binascii
@@ -54,6 +57,7 @@ class PageNumberPagination(pagination.PageNumberPagination):
     max_page_size = MAX_PAGE_SIZE
     parameters = ("page", "page_size")
     refusals = PAGES
+    noun = "Page"
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
         try:
@@ -86,6 +90,7 @@ class KeysetPagination(pagination.BasePagination):
 
     parameters = ("cursor", "page_size", "count", "ordering")
     refusals = CURSORS
+    noun = "Page"
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
@@ -182,3 +187,19 @@ class KeysetPagination(pagination.BasePagination):
                 "schema": {"type": "string", "enum": ["starts_at", "-starts_at"], "default": "starts_at"},
             },
         ]
+
+
+class WholeList(pagination.BasePagination):
+    """``{"results"}``: a list that is short by what is asked for."""
+
+    refusals = ()
+    noun = "List"
+
+    def get_paginated_response(self, data: list[Any]) -> Response:
+        return Response({"results": data})
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "required": ["results"], "properties": {"results": schema}}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        return []

@@ -9,7 +9,8 @@ from booking_site.api.viewsets import UUID_PATTERN, RowViewSet
 from doctors.models import CODE_PATTERN
 from doctors.views import DoctorViewSet
 from patients.views import PatientViewSet
-from scheduling.views import SlotViewSet
+from scheduling.models import CODE_PATTERN as VISIT_TYPE_PATTERN
+from scheduling.views import CalendarViewSet, FirstAvailableViewSet, SlotViewSet, VisitTypeViewSet
 
 CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     ("doctors", DoctorViewSet, {"get": "list"}),
@@ -17,7 +18,11 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     (f"doctors/(?P<doctor_id>{CODE_PATTERN})/available-slots", SlotViewSet, {"get": "of_doctor"}),
     ("patients", PatientViewSet, {"get": "list", "post": "create"}),
     (f"patients/(?P<pk>{UUID_PATTERN})", PatientViewSet, {"get": "retrieve", "patch": "partial_update"}),
+    ("visit-types", VisitTypeViewSet, {"get": "list"}),
+    (f"visit-types/(?P<code>{VISIT_TYPE_PATTERN})", VisitTypeViewSet, {"get": "retrieve"}),
     ("available-slots", SlotViewSet, {"get": "list"}),
+    ("available-slots/calendar", CalendarViewSet, {"get": "list"}),
+    ("first-available", FirstAvailableViewSet, {"get": "list"}),
     (f"available-slots/(?P<pk>{UUID_PATTERN})/hold", SlotViewSet, {"post": "hold", "delete": "release"}),
     ("book-appointment", AppointmentViewSet, {"post": "book"}),
     ("cancel-appointment", AppointmentViewSet, {"post": "cancel"}),

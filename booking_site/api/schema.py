@@ -20,6 +20,7 @@ from booking_site.api.problems import BODY, EVERY_CALL, LISTS, Refusal
 from booking_site.api.serializers import NO_NUL, StrictSerializer, Text
 
 Json = dict[str, Any]
+NO_COMMA = r"^[^\u0000,]*$"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,14 +86,15 @@ class CallSchema(AutoSchema):
         if self.call.response:
             schema, example = self.resolve_serializer(self.call.response, "response").ref, self.call.answer
             if self.call.many:
-                schema = self._page(self.call.response, schema)
-                example = {"count": 1, "next": None, "previous": None, "results": [example]}
+                page = self.view.paginator.get_paginated_response_schema({"type": "array", "items": schema})
+                values = {"count": 1, "next": None, "previous": None, "results": [example]}
+                example = {name: values[name] for name in page["properties"]}
+                schema = self._page(self.call.response, page)
             answer["content"] = {"application/json": {"schema": schema, "example": example}}
         return answer
 
-    def _page(self, row: type[serializers.Serializer], schema: Json) -> Json:
-        name = f"{row.__name__.removesuffix('Serializer')}Page"
-        page = self.view.paginator.get_paginated_response_schema({"type": "array", "items": schema})
+    def _page(self, row: type[serializers.Serializer], page: Json) -> Json:
+        name = f"{row.__name__.removesuffix('Serializer')}{self.view.paginator.noun}"
         return self._component(ResolvedComponent.SCHEMA, name, page)
 
     def _component(self, kind: str, name: str, value: Json) -> Json:
@@ -130,9 +132,10 @@ class CallSchema(AutoSchema):
         }
 
     def _get_filter_parameters(self) -> list[Json]:
-        if not self.call.many:
+        filterset_class = getattr(self.view, "filterset_class", None)
+        if not self.call.many or filterset_class is None:
             return []
-        declared = self.view.filterset_class.base_filters.items()
+        declared = filterset_class.base_filters.items()
         return [{"name": name, "in": "query", **_filter(field)} for name, field in declared]
 
     def _get_pagination_parameters(self) -> list[Json]:
@@ -172,10 +175,23 @@ def _filter(field: Any) -> Json:
     """Description and schema of a filter."""
     if isinstance(field, django_filters.OrderingFilter):
         names = [name for name, _ in field.extra["choices"]]
-        schema = {"type": "array", "items": {"type": "string", "enum": names}, "minItems": 1, "uniqueItems": True}
         described = "Order by these, one after the other; a minus turns the order round."
-        return {"description": described, "schema": schema, "style": "form", "explode": False}
-    return {"description": str(field.label), "schema": _filter_schema(field)}
+        return {"description": described, **_separated_by_commas({"type": "string", "enum": names})}
+    described = str(field.label)
+    if isinstance(field, filters.ChoiceListFilter):
+        names = [value for value, _ in field.extra["item"].choices]
+        return {"description": described, **_separated_by_commas({"type": "string", "enum": names})}
+    if isinstance(field, filters.TextListFilter):
+        text = {"type": "string", "minLength": 1, "maxLength": field.extra["item"].max_length, "pattern": NO_COMMA}
+        return {"description": described, **_separated_by_commas(text, filters.MOST_VALUES)}
+    return {"description": described, "schema": _filter_schema(field)}
+
+
+def _separated_by_commas(item: Json, most: int | None = None) -> Json:
+    schema = {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
+    if most is not None:
+        schema["maxItems"] = most
+    return {"schema": schema, "style": "form", "explode": False}
 
 
 def _filter_schema(field: Any) -> Json:

@@ -65,6 +65,15 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class WholeNumber(serializers.IntegerField):
+    """A JSON number without a fraction; no text and no flag that could mean one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class Identifier(serializers.UUIDField):
     """A UUID as text, with hyphens; not one of the other spellings."""
 

@@ -16,9 +16,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
+from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
 
 from booking_site.api.clients import issue_token, register
+from booking_site.testing.factories import staff
 from scheduling.models import VisitType
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "shared" / "data"))
@@ -61,6 +63,14 @@ def make_token(db):
 def api(make_token):
     """A client of the API with every scope. Errors are answers, not exceptions."""
     return api_client(make_token())
+
+
+@pytest.fixture
+def api_of_staff(make_token):
+    """An app with every scope that acts for a receptionist."""
+    token = make_token(name="staff app")
+    get_access_token_model().objects.filter(application__name="staff app").update(user=staff("Reception"))
+    return api_client(token)
 
 
 def api_client(token: str) -> APIClient:

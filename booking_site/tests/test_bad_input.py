@@ -239,6 +239,16 @@ BAD_DATES = [
 ]
 BAD_NUMBERS = ["0", "-1", "1.5", "1e2", "NaN", "Infinity", "x", "٣", "\0", " 1", "9" * 400, "0x10", "1_0", "+1", "true"]
 BAD_TEXTS = ("\0", "a\0b", "x" * 201)
+BAD_LISTS = (",", "a,", ",a", "a,,b", "a,a", "a,b,a", ",".join(f"D-{number}" for number in range(51)), "a,\0")
+BAD_SEARCH = {
+    **dict.fromkeys(["date", "date_from", "date_to"], BAD_DATES),
+    **dict.fromkeys(["time_from", "time_to"], ("24:00", "9:30", "09:60", "09:30:61", "0930", "noon", "\0", "09:30Z")),
+    "duration_minutes": [*BAD_NUMBERS, "1441"],
+    **dict.fromkeys(["department", "specialization"], BAD_TEXTS),
+    **dict.fromkeys(["doctor", "visit_type"], (*BAD_TEXTS, *BAD_LISTS)),
+    "weekday": ["Mo", "monday", "1", "mo,", ",mo", "mo,mo", "mo,xx", "mo tu", "mo;tu", "\0", "mo, tu", "null"],
+    "part_of_day": ["Morning", "night", "morning,", "morning,morning", "am", "\0", "morning,,evening", "12:00"],
+}
 BAD_FILTERS = {
     "doctors": {
         "is_active": ["1", "yes", "True", "TRUE", "null", "\0", " true"],
@@ -254,16 +264,18 @@ BAD_FILTERS = {
         **dict.fromkeys(["page", "page_size"], BAD_NUMBERS),
     },
     "available-slots": {
-        **dict.fromkeys(["date", "date_from", "date_to"], BAD_DATES),
-        **dict.fromkeys(
-            ["time_from", "time_to"], ("24:00", "9:30", "09:60", "09:30:61", "0930", "noon", "\0", "09:30Z")
-        ),
-        "duration_minutes": [*BAD_NUMBERS, "1441"],
-        **dict.fromkeys(["doctor", "department", "specialization", "visit_type"], BAD_TEXTS),
+        **BAD_SEARCH,
         "page_size": BAD_NUMBERS,
         "count": ["1", "yes", "True", "\0"],
         "ordering": ["id", "starts_at,id", "--starts_at", "\0", "?"],
     },
+    "first-available": {**BAD_SEARCH, "per_doctor": [*BAD_NUMBERS, "21"]},
+    "available-slots/calendar": {
+        **BAD_SEARCH,
+        "date_to": [*BAD_DATES, "9999-12-31"],
+        "per_day": [number for number in BAD_NUMBERS if number != "0"] + ["21"],
+    },
+    "visit-types": dict.fromkeys(["page", "page_size"], BAD_NUMBERS),
     "appointments": {
         **dict.fromkeys(["date", "date_from", "date_to"], BAD_DATES),
         "patient": ["x", "1", NOWHERE[:-1], NOWHERE.replace("-", ""), f"{{{NOWHERE}}}", "\0", f" {NOWHERE}"],
@@ -311,8 +323,23 @@ def test_unknown_and_repeated_filters_are_refused(api, call):
     for name in ["dates", "Date", "date__gt", "page[]", "format", "\0", "é", "_", "id__in", "password"]:
         body = check(api.get(f"/api/v1/{call}", {name: "1"}), 400, field=name)
         assert body["errors"][0]["code"] == "unknown_filter"
-    check(api.get(f"/api/v1/{call}?page_size=1&page_size=2"), 400, field="page_size")
-    check(api.get(f"/api/v1/{call}", {"page_size": ""}), 400, field="page_size")
+    known = next(iter(BAD_FILTERS.get(call, {"page_size": ()})))
+    check(api.get(f"/api/v1/{call}?{known}=1&{known}=2"), 400, field=known)
+    check(api.get(f"/api/v1/{call}", {known: ""}), 400, field=known)
+
+
+def test_the_first_available_of_nobody_in_particular_is_not_asked_for(api):
+    for query in ({}, {"visit_type": "consultation"}, {"date": "2030-05-14", "per_doctor": "2"}):
+        body = check(api.get("/api/v1/first-available", query), 400, field="doctor")
+        assert body["errors"][0]["code"] == "required"
+
+
+def test_a_hold_of_no_whole_number_of_minutes_from_1_to_15(api):
+    slot = SlotFactory()
+    for value in (0, -1, 16, 10**30, 1.5, 5.0, "5", "", True, None, [], {}, [5]):
+        check(post(api, f"available-slots/{slot.pk}/hold", {"minutes": value}), 400, field="minutes")
+    slot.refresh_from_db()
+    assert slot.status == "available"
 
 
 def test_an_empty_filter_is_refused_since_it_would_show_everything(api):

@@ -11,7 +11,7 @@ from booking_site.api.docs import document
 from booking_site.api.router import CALLS
 from booking_site.testing.factories import PatientFactory, SlotFactory, booked
 
-NAMES = {"(?P<pk": "{id}", "(?P<doctor_id": "{doctor_id}"}
+NAMES = {"(?P<pk": "{id}", "(?P<doctor_id": "{doctor_id}", "(?P<code": "{code}"}
 METHODS = ("get", "post", "patch", "put", "delete")
 
 
@@ -116,13 +116,20 @@ def test_every_request_and_answer_has_an_example_that_fits_its_schema(openapi):
 
 
 def test_errors_are_documented_under_their_own_status(openapi):
-    codes = {}
+    codes, in_the_way = {}, set()
     for _, _, operation in operations(openapi):
         for status, answer in operation["responses"].items():
             for example in answer.get("content", {}).get("application/problem+json", {}).get("examples", {}).values():
                 value = resolve(openapi, example)["value"]
                 assert value["status"] == int(status)
                 codes[value["code"]] = value
+                if value["code"] == "slot_unavailable":
+                    in_the_way |= {error["code"] for error in value["errors"]}
+    assert in_the_way == {
+        *("past", "withdrawn", "taken", "held", "doctor_inactive", "department_inactive", "visit_type_inactive"),
+        *("too_late", "too_early", "day_full", "staff_only"),
+    }
+    assert {"too_many_holds", "patient_limit_reached"} <= set(codes)
     assert {"slot_unavailable", "patient_double_booked", "stale", "idempotency_key_reused", "throttled"} <= set(codes)
 
 
@@ -138,6 +145,10 @@ def test_answers_have_the_very_fields_that_the_document_names(api, openapi):
         f"patients/{appointment.patient_id}": "/api/v1/patients/{id}",
         "available-slots": "/api/v1/available-slots",
         f"doctors/{SlotFactory().doctor_id}/available-slots": "/api/v1/doctors/{doctor_id}/available-slots",
+        f"first-available?doctor={SlotFactory().doctor_id}": "/api/v1/first-available",
+        "available-slots/calendar?per_day=1": "/api/v1/available-slots/calendar",
+        "visit-types": "/api/v1/visit-types",
+        "visit-types/consultation": "/api/v1/visit-types/{code}",
         "appointments?count=true": "/api/v1/appointments",
         f"appointments/{appointment.pk}": "/api/v1/appointments/{id}",
     }.items():
