@@ -110,5 +110,5 @@ class VisitTypeViewSet(RowViewSet):
         active = VisitType.objects.filter(is_active=True)
         return active if actor_of(self.request).is_staff else active.filter(is_public=True)
 
-    def retrieve(self, request: Any, code: str = "", **kwargs: Any) -> Response:
+    def retrieve(self, request: Any, pk: Any = None, code: str = "") -> Response:
         return self.answer(code)
