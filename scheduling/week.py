@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Prefetch, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from booking_site.core.localtime import reached
@@ -37,17 +38,22 @@ class Seat:
     clock: str
     until: str  # of a hold
     appointment: Any
-    is_single: bool
     is_overbooked: bool
+    marks: list[str]  # what sets it apart from the session that it lies in
 
     @property
-    def may_withdraw(self) -> bool:
-        return self.kind in ("free", "shut")
+    def name(self) -> str:
+        """For those who do not see where it stands: ``Mon 23 Nov 09:00 seat 2``."""
+        number = f" {_('seat')} {self.slot.seat}" if self.slot.seat > 1 else ""
+        return f"{date_format(self.slot.date, 'D j M')} {self.clock}{number}"
 
     @property
-    def may_return(self) -> bool:
-        """Withdrawn by hand. What the plan or a closure took off comes back with these."""
-        return self.slot.by_hand and self.slot.starts_at > timezone.now()
+    def tick(self) -> str:
+        """What a tick is for: free seats can be withdrawn, and those withdrawn by hand be offered again. What the plan
+        or a closure took off comes back with these. Empty for none."""
+        if self.kind in ("free", "shut"):
+            return _("free")
+        return _("withdrawn") if self.slot.by_hand and self.slot.starts_at > timezone.now() else ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -174,7 +180,7 @@ def _blocks(slots: Iterable[AvailableSlot], sessions: Iterable[Session]) -> dict
                 title = slot.schedule.name if slot.schedule else _("Single seats")
                 loose[key] = Block(title=title, department=slot.department, session=None)
             block = loose[key]
-        seat = _seat(slot, live)
+        seat = _seat(slot, block.session, live)
         taken_off = seat.kind == "withdrawn" and not slot.by_hand
         (block.taken_off if taken_off else block.seats).append(seat)
     for (day, _department, _schedule), block in loose.items():
@@ -193,13 +199,22 @@ def _holds(block: Block, slot: AvailableSlot) -> bool:
     )
 
 
-def _seat(slot: AvailableSlot, live: Collection[AvailableSlot]) -> Seat:
+def _seat(slot: AvailableSlot, session: Session | None, live: Collection[AvailableSlot]) -> Seat:
     state = slot.state
     kind = state.value
     if state == Status.AVAILABLE:
         past = slot.starts_at <= timezone.now()
         kind = "free" if slot.is_free else "unused" if past else "shut"  # type: ignore[attr-defined]
     is_single = slot.schedule_id is None
+    is_overbooked = is_single and any(other.seat < slot.seat and _overlap(slot, other) for other in live)
+    schedule = session.schedule if session else None
+    marks = {
+        _("overbooked"): is_overbooked,
+        _("single"): is_single and session is not None and not is_overbooked,
+        f"{_('seat')} {slot.seat}": slot.seat > 1 and not is_overbooked,
+        slot.visit_type.name: schedule is None or slot.visit_type_id != schedule.visit_type_id,
+        _("staff only"): not slot.is_public and (schedule is None or schedule.is_public),
+    }
     holders = getattr(slot, "holders", [])
     return Seat(
         slot=slot,
@@ -207,8 +222,8 @@ def _seat(slot: AvailableSlot, live: Collection[AvailableSlot]) -> Seat:
         clock=time_label(slot.time, slot.department.time_zone, slot.starts_at),
         until=local_time(slot.held_until, slot.department) if state == Status.HELD and slot.held_until else "",
         appointment=holders[0] if holders else None,
-        is_single=is_single,
-        is_overbooked=is_single and any(other.seat < slot.seat and _overlap(slot, other) for other in live),
+        is_overbooked=is_overbooked,
+        marks=[words for words, holds in marks.items() if holds],
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.helpers import AdminForm
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -55,7 +56,11 @@ class SeatForm(forms.Form):
         help_text=_("Add the seat even though the doctor has a slot then already. Say why."),
     )
     note = forms.CharField(
-        label=_("Reason"), required=False, max_length=200, help_text=_("About the time, not about a patient.")
+        label=_("Reason"),
+        required=False,
+        max_length=200,
+        widget=AdminTextInputWidget,
+        help_text=_("About the time, not about a patient."),
     )
     field_order = ["doctor", "department", "date", "time", "visit_type"]
 
@@ -76,6 +81,15 @@ class SeatForm(forms.Form):
         if not may_overbook:
             del self.fields["overbook"]
         self.order_fields(self.field_order)
+        if (place := self._chosen("department") or getattr(self._chosen("doctor"), "department", None)) is not None:
+            zone = {"department": place.name, "zone": place.time_zone}
+            self.fields["time"].help_text = _("By the clock of %(department)s, %(zone)s.") % zone
+
+    def _chosen(self, name: str) -> Any:
+        try:
+            return self.fields[name].to_python(self[name].value())  # type: ignore[attr-defined]
+        except ValidationError:
+            return None
 
     def refuse(self, error: DomainError, instead: str) -> None:
         """Show a refusal at the field that it is about; ``instead`` says what can be done where there is a slot."""
@@ -98,7 +112,7 @@ def add_seat_page(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpRespon
         raise PermissionDenied
     may_overbook = request.user.has_perm(OVERBOOK)
     if may_overbook:
-        instead = str(_("Or overbook, and say why."))
+        instead = str(_("Or tick “Overbook” and say why."))
     else:
         instead = str(_("Who may overbook: %s.") % who_may_overbook())
     form: Any = SeatForm(

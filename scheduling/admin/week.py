@@ -84,13 +84,16 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         monday = monday_of(day or today)
         form.initial["date"] = day or today
         user = request.user
+        see_appointments = user.has_perm("appointments.view_appointment")
+        see_patients = user.has_perm("patients.view_patient")
         context |= {
-            "week": week_of(
-                doctor,
-                monday,
-                with_appointments=user.has_perm("appointments.view_appointment"),
-                with_patients=user.has_perm("patients.view_patient"),
-            ),
+            "week": week_of(doctor, monday, with_appointments=see_appointments, with_patients=see_patients),
+            "see_appointments": see_appointments,
+            "see_patients": see_patients,
+            "may_book": user.has_perm("appointments.add_appointment"),
+            # asked once, not for each of some hundred seats
+            "slots_at": reverse("admin:scheduling_availableslot_changelist"),
+            "appointments_at": reverse("admin:appointments_appointment_changelist"),
             "span": f"{day_label(monday)} – {day_label(monday + timedelta(days=6))}",
             "today": today,
             "previous": week_url(doctor.pk, monday - WEEK),

@@ -371,6 +371,7 @@ def test_a_seat_is_added_once_with_the_length_of_its_visit_type_and_the_week_is_
     form = client.get(ADD, {"doctor": doctor.pk, "date": str(next_monday())}).content.decode()
     assert f'value="{next_monday()}"' in form
     assert f'<option value="{doctor.pk}" selected' in form
+    assert f"By the clock of {doctor.department.name}, Europe/Berlin." in form
     for _click in range(2):
         answer = client.post(ADD, filled(doctor))
         assert answer["Location"] == f"{WEEK}?doctor={doctor.pk}&date={next_monday()}#day-{next_monday()}"
@@ -389,7 +390,7 @@ def test_overbooking_asks_for_a_reason_and_for_the_permission(client):
     client.force_login(user)
     slot = SlotFactory(starts_at=at(next_monday(), "17:00"))
     body = filled(slot.doctor)
-    assert "Or overbook, and say why." in client.post(ADD, body).content.decode()
+    assert "Or tick “Overbook” and say why." in client.post(ADD, body).content.decode()
     assert "Say why" in client.post(ADD, body | {"overbook": "on"}).content.decode()
     [group] = user.groups.all()
     right = Permission.objects.get(codename="overbook_availableslot")
