@@ -87,7 +87,7 @@ class SeatForm(forms.Form):
 
     def _chosen(self, name: str) -> Any:
         try:
-            return self.fields[name].to_python(self[name].value())  # type: ignore[attr-defined]
+            return self.fields[name].to_python(self[name].value())
         except ValidationError:
             return None
 
