@@ -18,6 +18,7 @@ preload_app = True  # the workers share the memory of the code, and a wrong sett
 timeout = 30  # seconds without a sign of life; a request is bounded by statement_timeout long before
 graceful_timeout = 15  # seconds to finish requests at the end: more than a statement may take
 keepalive = 5  # seconds
+limit_request_line = 8190  # bytes: 50 doctors and 50 visit types in one address
 control_socket_disable = True  # nothing to talk to but the port
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - where a disk cannot delay a heartbeat
 accesslog = None  # addresses and query strings are personal data; who read and wrote what is in the audit log

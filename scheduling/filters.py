@@ -35,10 +35,10 @@ CALENDAR_MONTHS, MOST_DAYS = 3, 100
 
 
 class SlotFilter(django_filters.FilterSet):
-    doctor = TextListFilter(field_name="doctor_id", label="The doctor's code, or several.")
+    doctor = TextListFilter(field_name="doctor_id", max_length=32, label="The doctor's code, or several.")
     department = TextFilter(method="filter_department", label="Name or id of the department.")
     specialization = TextFilter(method="filter_specialization", label="The doctor's specialization.")
-    visit_type = TextListFilter(label="Kind of visit, such as consultation, or several.")
+    visit_type = TextListFilter(max_length=40, label="Kind of visit, such as consultation, or several.")
     date = LocalDateFilter(label="Date at the site.")
     date_from = LocalDateFilter(lookup_expr="gte", label="From this date at the site.")
     date_to = LocalDateFilter(lookup_expr="lte", label="Up to and including this date.")
@@ -92,7 +92,9 @@ class FirstAvailableForm(forms.Form):
 class FirstAvailableFilter(SlotFilter):
     """Whose first seats: ``doctors()``. The other filters are for each doctor's seats."""
 
-    doctor = TextListFilter(method="leave", label="The doctor's code, or several in the order of preference.")
+    doctor = TextListFilter(
+        method="leave", max_length=32, label="The doctor's code, or several in the order of preference."
+    )
     specialization = TextFilter(method="leave", label="The doctor's specialization.")
     per_doctor = WholeNumberFilter(
         method="leave", min_value=1, max_value=MOST_SEATS, label="So many seats of each doctor; 1 when not given."

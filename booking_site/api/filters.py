@@ -152,12 +152,12 @@ class WholeNumberFilter(django_filters.Filter):
 
 
 class TextListFilter(django_filters.Filter):
-    """One text or several: rows that have any of them."""
+    """One text or several, each of ``max_length`` at most: rows that have any of them."""
 
     field_class = ListField
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        item = forms.CharField(max_length=200, strip=False)
+    def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
+        item = forms.CharField(max_length=max_length, strip=False)
         super().__init__(*args, **{"lookup_expr": "in", "item": item} | kwargs)
 
 
