@@ -9,12 +9,13 @@ Bookings go on: a slot that somebody takes meanwhile is met as a booked one.
 """
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from doctors.models import Department, Doctor
@@ -129,7 +130,11 @@ _SAME = """existing.schedule_id = wanted.schedule_id AND existing.starts_at = wa
     AND existing.seat = wanted.seat AND existing.duration_minutes = wanted.minutes
     AND existing.visit_type = wanted.visit_type AND existing.department_id = wanted.department_id
     AND existing.is_public = wanted.is_public"""
-_OVERLAP = """{one}.doctor_id = {other}.doctor_id AND {one}.seat = {other}.seat
+# Neither a slot nor a session is longer than a day, so what overlaps begins on the same day or on days side by side.
+# Said with _NEAR beside "one", that finds the few to compare by a hash join; else each would be compared with each.
+_NEAR = "generate_series(-1, 1) AS near"
+_OVERLAP = """({one}.starts_at AT TIME ZONE 'UTC')::date + near = ({other}.starts_at AT TIME ZONE 'UTC')::date
+    AND {one}.doctor_id = {other}.doctor_id AND {one}.seat = {other}.seat
     AND {one}.starts_at < {other}.ends_at AND {one}.ends_at > {other}.starts_at"""
 _CLOSED = """coalesce(closure.doctor_id, {slot}.doctor_id) = {slot}.doctor_id
     AND coalesce(closure.department_id, {slot}.department_id) = {slot}.department_id
@@ -151,16 +156,18 @@ COMPARE = f"""{_PLAN}
     FROM standing AS existing FULL JOIN wanted ON {_SAME}
     WHERE existing.id IS NULL OR existing.starts_at >= %(begin)s AND existing.starts_at < %(end)s
         AND (wanted.schedule_id IS NULL OR existing.retiring)
+), sitting AS MATERIALIZED (  -- for each day on which a slot of it may begin
+    SELECT doctor_id, department_id, opens, closes, closed, (opens AT TIME ZONE 'UTC')::date + near AS day
+    FROM session JOIN pattern USING (schedule_id), {_NEAR}
+), sat AS MATERIALIZED (  -- in a session, whichever slots that has
+    SELECT odd.id FROM odd JOIN sitting USING (doctor_id, department_id)
+    WHERE day = (odd.starts_at AT TIME ZONE 'UTC')::date AND opens <= odd.starts_at AND closes >= odd.ends_at
+        AND (closed IS NULL OR NOT closed && tstzrange(odd.starts_at, odd.ends_at))
 ), judged AS (
     SELECT odd.id, status, retiring, by_hand, schedule_id, odd.doctor_id, seat, odd.starts_at, odd.ends_at,
         wanted_schedule_id IS NOT NULL OR CASE WHEN schedule_id IS NULL THEN NOT EXISTS (
             SELECT FROM closure WHERE {_CLOSED.format(slot="odd")}
-        ) ELSE EXISTS (
-            SELECT FROM session JOIN pattern USING (schedule_id)
-            WHERE pattern.doctor_id = odd.doctor_id AND pattern.department_id = odd.department_id
-                AND opens <= odd.starts_at AND closes >= odd.ends_at
-                AND (closed IS NULL OR NOT closed && tstzrange(odd.starts_at, odd.ends_at))
-        ) END AS covered
+        ) ELSE id IN (SELECT id FROM sat) END AS covered
     FROM odd WHERE id IS NOT NULL
 ), change AS (
     SELECT id, CASE
@@ -182,10 +189,10 @@ COMPARE = f"""{_PLAN}
         AND NOT EXISTS (
             SELECT FROM closure WHERE {_CLOSED.format(slot="existing")}
         )
-        AND NOT EXISTS (SELECT FROM staying WHERE {_OVERLAP.format(one="staying", other="existing")})
+        AND NOT EXISTS (SELECT FROM staying, {_NEAR} WHERE {_OVERLAP.format(one="staying", other="existing")})
 ), loose AS (  -- of two at one time the first
     SELECT * FROM unclosed WHERE NOT EXISTS (
-        SELECT FROM unclosed AS earlier
+        SELECT FROM unclosed AS earlier, {_NEAR}
         WHERE earlier.id < unclosed.id AND {_OVERLAP.format(one="earlier", other="unclosed")}
     )
 ), missing AS (
@@ -197,7 +204,7 @@ COMPARE = f"""{_PLAN}
     SELECT * FROM missing AS wanted
     WHERE NOT EXISTS (
         SELECT FROM (SELECT doctor_id, seat, starts_at, ends_at FROM staying
-            UNION ALL SELECT doctor_id, seat, starts_at, ends_at FROM loose) AS other
+            UNION ALL SELECT doctor_id, seat, starts_at, ends_at FROM loose) AS other, {_NEAR}
         WHERE {_OVERLAP.format(one="other", other="wanted")}
     )
 ), back AS (
@@ -229,7 +236,7 @@ SELECT {_UUID7}, doctor_id, department_id, schedule_id, (starts_at AT TIME ZONE 
 FROM wanted
 WHERE is_due
     AND NOT EXISTS (SELECT FROM standing AS existing WHERE {_SAME})
-    AND NOT EXISTS (SELECT FROM standing WHERE {_OVERLAP.format(one="standing", other="wanted")})
+    AND NOT EXISTS (SELECT FROM standing, {_NEAR} WHERE {_OVERLAP.format(one="standing", other="wanted")})
 ORDER BY doctor_id, starts_at, seat
 ON CONFLICT DO NOTHING
 """
@@ -278,8 +285,7 @@ def lock_all_doctors() -> None:
 def compare(plan: Plan) -> Difference:
     """What the plan would change. Writes nothing."""
     found = Difference()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL jit = off")  # compiling takes longer than running
+    with _planned() as cursor:
         cursor.execute(COMPARE, _parameters(plan))
         for kind, slot_id, number in cursor:
             if kind == "added":
@@ -287,6 +293,16 @@ def compare(plan: Plan) -> Difference:
             else:
                 getattr(found, kind).append(slot_id)
     return found
+
+
+@contextmanager
+def _planned() -> Iterator[Any]:
+    """A cursor for COMPARE and ADD, of whose rows the planner knows nothing: taking thousands for one, it would walk
+    all of them again and again (nested loops); taking one for thousands, it would compile what runs faster as it is."""
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off; SET LOCAL enable_nestloop = off")
+        yield cursor
+        cursor.execute("SET LOCAL jit TO DEFAULT; SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def apply(plan: Plan) -> Difference:
@@ -311,7 +327,8 @@ def _change(plan: Plan, found: Difference) -> Difference:
         done.replaced = [slot_id for (slot_id,) in _update(cursor, REPLACE, found.replaced)]
         done.restored = [slot_id for (slot_id,) in _update(cursor, RESTORE, found.restored)]
         done.reinstated = [slot_id for (slot_id,) in _update(cursor, REINSTATE, found.reinstated)]
-        if found.added:
+    if found.added:
+        with _planned() as cursor:
             cursor.execute(ADD, _parameters(plan))
             done.added = cursor.rowcount
     return done
