@@ -1,1 +1,1 @@
-pytest_plugins = ["booking_site.testing.fixtures"]
+pytest_plugins = ["booking_site.testing.fixtures", "booking_site.testing.browser"]

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from booking_site.testing.browser import BROWSER, accessible, choose, look, sign_in
 from booking_site.testing.factories import (
     TESTER,
     DepartmentFactory,
@@ -17,23 +18,11 @@ from booking_site.testing.factories import (
     booked,
     staff,
 )
-from booking_site.tests.test_console_browser import (  # noqa: F401 - fixtures
-    CHROMIUM,
-    accessible,
-    browser,
-    choose,
-    look,
-    page,
-    sign_in,
-)
 from scheduling import operations, planning
 from scheduling.models import AvailableSlot, Closure
 from scheduling.week import monday_of
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine (set CHROMIUM to its path)"),
-]
+pytestmark = BROWSER
 
 
 @pytest.fixture
@@ -93,12 +82,12 @@ def clinic():
     return doctor, monday
 
 
-def open_week(page: Page, doctor, monday) -> None:  # noqa: F811 - the fixture's name is the argument's
+def open_week(page: Page, doctor, monday) -> None:
     page.goto(f"/admin/scheduling/week/?doctor={doctor.pk}&date={monday}")
     expect(page.get_by_role("heading", name="Week of Dr Amara Sena")).to_be_visible()
 
 
-def test_a_scheduler_finds_a_week_withdraws_a_session_offers_it_again_and_overbooks(page, clinic):  # noqa: F811
+def test_a_scheduler_finds_a_week_withdraws_a_session_offers_it_again_and_overbooks(page, clinic):
     doctor, monday = clinic
     sign_in(page, "scheduler")
     page.get_by_role("link", name="Week of a doctor").click()
@@ -142,7 +131,7 @@ def test_a_scheduler_finds_a_week_withdraws_a_session_offers_it_again_and_overbo
     assert AvailableSlot.objects.filter(doctor=doctor, note="Sent by the emergency room").count() == 1
 
 
-def test_reception_books_from_the_week(page, clinic):  # noqa: F811
+def test_reception_books_from_the_week(page, clinic):
     doctor, monday = clinic
     sign_in(page)
     open_week(page, doctor, monday)
@@ -154,7 +143,7 @@ def test_reception_books_from_the_week(page, clinic):  # noqa: F811
     expect(page.get_by_role("combobox", name="Free slot")).to_contain_text("11:40 Europe/Berlin, Dr Amara Sena")
 
 
-def test_the_week_can_be_read_in_the_dark_on_paper_and_on_a_small_screen(page, clinic):  # noqa: F811
+def test_the_week_can_be_read_in_the_dark_on_paper_and_on_a_small_screen(page, clinic):
     doctor, monday = clinic
     sign_in(page, "scheduler")
     page.emulate_media(color_scheme="dark")

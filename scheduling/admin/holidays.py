@@ -29,6 +29,8 @@ else:
 class PlaceForm(forms.Form):
     """Which list, of which year, for whom."""
 
+    required_css_class = "required"
+
     country = forms.ChoiceField(label=_("Country"))
     region = forms.ChoiceField(label=_("Region"), required=False)
     year = forms.TypedChoiceField(label=_("Year"), coerce=int)
@@ -160,6 +162,7 @@ class HolidayPage(_Base):
             do=do,
             template="console/holidays.html",
             place=place,
+            media=self.media + place.media,
         )
 
 

@@ -48,15 +48,7 @@ def running() -> Q:
 @admin.register(Schedule)
 class ScheduleAdmin(PlanAdmin):
     list_display = [
-        "doctor",
-        "name",
-        "pattern",
-        "hours",
-        "visit_type",
-        "starts_on",
-        "ends_on",
-        "department",
-        "is_active",
+        *("doctor", "name", "pattern", "hours", "visit_type", "valid_from", "valid_until", "department"),
     ]
     list_display_links = ["doctor", "name"]
     list_filter = [
@@ -89,6 +81,16 @@ class ScheduleAdmin(PlanAdmin):
         start, end = (f"{clock:%H:%M}" for clock in (schedule.start_time, schedule.end_time))
         zone = schedule.department.time_zone
         return format_html('<span class="clock"><b>{}–{}</b></span> <span class="zone">{}</span>', start, end, zone)
+
+    @admin.display(description=_("valid from"), ordering="starts_on")
+    def valid_from(self, schedule: Schedule) -> str:
+        return f"{schedule.starts_on:%Y-%m-%d}"
+
+    @admin.display(description=_("valid until"), ordering="ends_on")
+    def valid_until(self, schedule: Schedule) -> str:
+        if not schedule.is_active:
+            return str(_("not active"))
+        return f"{schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else "-"
 
     @admin.display(description=_("next dates"))
     def dates(self, schedule: Schedule) -> str:

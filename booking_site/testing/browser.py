@@ -1,0 +1,91 @@
+"""Fixtures (loaded by conftest.py) and steps of the tests that sit before a real browser.
+
+A module of such tests says ``pytestmark = BROWSER``.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
+
+from booking_site.testing.factories import PASSWORD
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+]
+BROWSER = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine (set CHROMIUM to its path)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    # Playwright's loop runs in this thread; what the tests ask the database is no part of it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(browser, server):
+    """A page whose every complaint (policy, script, missing file) fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "response",
+        lambda answer: complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+    )
+    page.complaints = complaints
+    yield page
+    context.close()
+    assert not complaints, complaints
+
+
+def sign_in(page: Page, name: str = "reception") -> None:
+    page.goto("/")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+def choose(page: Page, field: str, text: str, option: str) -> None:
+    """Choose from an autocomplete as people do who use the keyboard only."""
+    page.get_by_role("combobox", name=field).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type(text)
+    page.get_by_role("option", name=option).wait_for()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name=field)).to_contain_text(option.split(",")[0])
+
+
+def accessible(page: Page) -> None:
+    before = len(page.complaints)
+    found = Axe().run(page).response["violations"]
+    page.evaluate("1")
+    del page.complaints[before:]  # the checker tries inline styles of its own, which the policy refuses
+    bad = [
+        (v["id"], [(n["target"], n["failureSummary"][:200]) for n in v["nodes"]])
+        for v in found
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert bad == [], page.url
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a picture, for people who want to look (set SCREENSHOTS to a folder)."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
