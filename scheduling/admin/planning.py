@@ -12,8 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, path, reverse
-from django.utils.html import format_html
+from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -26,7 +25,6 @@ from scheduling.models import AvailableSlot
 
 LISTED = 200  # appointments; more are counted only
 OURS = ("csrfmiddlewaretoken", "confirmed", "back", "previewed")  # of what a page sends: not typed by anybody
-WORKLIST = "admin:appointments_appointment_rebooking"
 
 
 class Summary(NamedTuple):
@@ -195,12 +193,7 @@ class PlanAdmin(ReadOnlyAdmin):
         if (seen := request.POST.get("previewed", "")) and seen != _signature(done):
             text += " " + _("The plan has changed since it was shown to you: this is what has really been done.")
             level = messages.WARNING
-        if done.retired and (url := _worklist()):
-            self.message_user(
-                request, format_html('{} <a href="{}">{}</a>', text, url, _("Find new times for them")), level
-            )
-        else:
-            self.message_user(request, text, level)
+        self.message_user(request, text, level)
 
 
 def _counted(found: Difference) -> list[str]:
@@ -226,10 +219,3 @@ def _counted(found: Difference) -> list[str]:
 
 def _signature(found: Difference) -> str:
     return ",".join(str(number) for number in found.counts.values())
-
-
-def _worklist() -> str:
-    try:
-        return reverse(WORKLIST)
-    except NoReverseMatch:
-        return ""

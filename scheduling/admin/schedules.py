@@ -9,9 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
@@ -97,7 +98,8 @@ class ScheduleAdmin(PlanAdmin):
         return format_html_join("", "<div>{}</div>", ((day,) for day in coming(schedule))) or "-"
 
     def tools(self, schedule: Schedule) -> list[tuple[Any, str]]:
-        tools = [(_("Copy to another doctor"), self.page("copy", schedule.pk))]
+        week = f"{reverse('admin:scheduling_week')}?{urlencode({'doctor': schedule.doctor_id})}"
+        tools = [(_("Copy to another doctor"), self.page("copy", schedule.pk)), (_("Week of the doctor"), week)]
         if schedule.is_active and (schedule.ends_on is None or schedule.ends_on >= timezone.now().date()):
             tools.insert(0, (_("End it"), self.page("end", schedule.pk)))
         return tools
