@@ -126,7 +126,8 @@ WITH pattern AS (
     SELECT * FROM existing WHERE status <> 'withdrawn' OR by_hand
 )
 """
-_SAME = """existing.schedule_id = wanted.schedule_id AND existing.starts_at = wanted.starts_at
+_SAME = """existing.schedule_id = wanted.schedule_id AND existing.doctor_id = wanted.doctor_id
+    AND existing.starts_at = wanted.starts_at
     AND existing.seat = wanted.seat AND existing.duration_minutes = wanted.minutes
     AND existing.visit_type = wanted.visit_type AND existing.department_id = wanted.department_id
     AND existing.is_public = wanted.is_public"""

@@ -19,6 +19,7 @@ from scheduling.availability import CLAIMABLE_SQL, GONE, RULES, WHY_SQL
 from scheduling.exceptions import HoldExpired, HoldNotOwned, SlotNotFound, SlotUnavailable, TooManyHolds
 from scheduling.generation import lock_doctors
 from scheduling.models import AvailableSlot
+from scheduling.planning import wants
 from scheduling.seats import check_open
 
 MOST_HOLD_MINUTES = 15
@@ -142,6 +143,9 @@ def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
     old = {"status": slot.status} | ({"note": slot.note} if slot.note else {})
     slot.status, slot.by_hand, slot.note = AvailableSlot.Status.AVAILABLE, False, ""
     slot.save(update_fields=["status", "by_hand", "note", "updated_at"])
+    if not wants(slot):  # its session is no more: it stands by itself, or the next plan would take it away again
+        slot.schedule = None
+        slot.save(update_fields=["schedule"])
     signals.slot_reinstated.send(sender=reinstate, actor=actor, slot=slot, old=old)
     return slot
 

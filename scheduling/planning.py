@@ -261,6 +261,12 @@ def generate(*, actor: Actor, doctor_id: str, until: date) -> Difference:
     return done
 
 
+def wants(slot: AvailableSlot) -> bool:
+    """Does the plan leave this slot, offered now, as it is?"""
+    found = compare(_plan([slot.doctor_id], slot.starts_at, slot.ends_at, until=None))
+    return slot.pk not in found.changed
+
+
 def horizon() -> date:
     """The last day for which seats are made: ``settings.HORIZON_DAYS`` from today."""
     return timezone.now().date() + timedelta(days=settings.HORIZON_DAYS)

@@ -119,6 +119,19 @@ def test_an_appointment_ends_after_it_begins():
     assert Appointment.objects.get() == one
 
 
+def test_only_a_booked_appointment_needs_a_new_time():
+    booked()
+    needed = "needs_new_time_since = now(), needs_new_time_because = 'Flooded'"
+    accepted(f"UPDATE appointments SET {needed}")
+    for change in (
+        "status = 'cancelled', cancelled_at = now()",
+        "status = 'checked_in', checked_in_at = now()",
+        "needs_new_time_since = NULL",
+    ):
+        assert refused_by(f"UPDATE appointments SET {change}") == "appointment_new_time_while_booked"
+    accepted("UPDATE appointments SET needs_new_time_since = NULL, needs_new_time_because = ''")
+
+
 @pytest.mark.parametrize("column", ["patient_id", "doctor_id", "department_id", "starts_at", "ends_at", "status"])
 def test_what_an_appointment_must_have(column):
     booked()

@@ -57,6 +57,11 @@ BREAKS = {
         ALTER TABLE available_slots DROP CONSTRAINT slot_hold_complete;
         UPDATE available_slots SET status = 'held' WHERE id = {free}
     """,
+    "closed_time_is_not_offered": """
+        INSERT INTO closures (id, department_id, first_day, last_day, reason, source, is_active, created_at, updated_at)
+        SELECT gen_random_uuid(), department_id, date, date, 'Flooded', '', TRUE, now(), now()
+        FROM available_slots WHERE id = {free}
+    """,
     "moments_complete": """
         ALTER TABLE appointments DROP CONSTRAINT appointment_moments_complete;
         UPDATE appointments SET status = 'completed' WHERE id = {first}
@@ -115,6 +120,33 @@ def test_a_broken_row_is_found(rows, name):
     with pytest.raises(CommandError, match=r"^\d+ findings?\. Nothing was changed\.$"):
         check()
     assert [line for line in check.printed.splitlines() if line.startswith(f"{name}: ")] != []
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({}, 2),
+        ({"is_active": False}, 0),
+        ({"starts_at": in_days(40), "ends_at": in_days(41)}, 0),
+        ({"starts_at": in_days(30, 9, 29), "ends_at": in_days(31)}, 2),
+        ({"starts_at": in_days(30, 9, 30), "ends_at": in_days(31)}, 0),  # touches them
+        ({"department": "first"}, 1),
+        ({"doctor": "first"}, 1),
+    ],
+)
+def test_a_seat_in_a_closure_is_found_by_its_scope_and_time(change, found):
+    slots = [SlotFactory(starts_at=in_days(30)) for _ in range(2)]
+    SlotFactory(starts_at=in_days(30), status="withdrawn")
+    booked(slot=SlotFactory(starts_at=in_days(30)))
+    owners = {"department": slots[0].department, "doctor": slots[0].doctor}
+    change = {name: owners.get(name) if value == "first" else value for name, value in change.items()}
+    days = {} if "starts_at" in change else {"first_day": slots[0].date, "last_day": slots[0].date}
+    Closure.objects.create(reason="Flooded", **(days | change))
+    if found:
+        with pytest.raises(CommandError, match=f"^{found} finding"):
+            check()
+    else:
+        check()
 
 
 def test_more_findings_than_the_limit_are_counted(rows):

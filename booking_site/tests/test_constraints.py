@@ -128,6 +128,7 @@ def structure(url):
         return database.execute(STRUCTURE).fetchall()
 
 
+@pytest.mark.django_db
 def test_all_migrations_run_backwards_to_nothing_and_forwards_again(scratch):
     migrate(scratch)
     before = structure(scratch)
@@ -140,3 +141,66 @@ def test_all_migrations_run_backwards_to_nothing_and_forwards_again(scratch):
     assert not [row for row in left if row[0] in ("trigger", "function")]
     migrate(scratch)
     assert structure(scratch) == before
+
+
+FIRST_STATE = ("scheduling 0001", "appointments 0002", "patients", "audit", "api", "console 0001")
+OLD_ROWS = """
+INSERT INTO departments (id, name, site, time_zone, phone, is_active, created_at, updated_at)
+VALUES ('00000000-0000-7000-8000-000000000001', 'Cardiology', '', 'Europe/Berlin', '', TRUE, now(), now());
+INSERT INTO doctors (id, name, email, phone, department_id, specialization, is_active, created_at, updated_at)
+VALUES ('D-1', 'Doctor', '', '', '00000000-0000-7000-8000-000000000001', '', TRUE, now(), now());
+INSERT INTO schedules (id, name, recurrence, starts_on, start_time, end_time, slot_minutes, visit_type, is_active,
+    department_id, doctor_id, created_at, updated_at)
+VALUES (gen_random_uuid(), 'Clinic', 'FREQ=DAILY', '2027-01-01', '9:00', '12:00', 45, 'Group Session', TRUE,
+    '00000000-0000-7000-8000-000000000001', 'D-1', now(), now());
+INSERT INTO available_slots (id, date, time, duration_minutes, status, starts_at, ends_at, seat, visit_type, held_by,
+    hold_digest, department_id, doctor_id, created_at, updated_at)
+SELECT gen_random_uuid(), '2027-01-04', '9:00', minutes, status, '2027-01-04 8:00Z',
+    '2027-01-04 8:00Z'::timestamptz + make_interval(mins => minutes), row_number() OVER (), kind, '', '',
+    '00000000-0000-7000-8000-000000000001', 'D-1', now(), now()
+FROM (VALUES
+    ('Follow-Up!', 20, 'available'), ('Follow-Up!', 20, 'booked'), ('Follow-Up!', 40, 'available'),
+    ('', 15, 'withdrawn'), ('__MRI', 60, 'withdrawn'), ('Ärztlich', 30, 'available'), ('follow_up', 10, 'available'),
+    ('consultation', 25, 'available')
+) AS old (kind, minutes, status)
+"""
+
+
+@pytest.mark.django_db
+def test_a_database_of_the_first_release_comes_through(scratch):
+    """Free texts become visit types, with codes in shape; what was withdrawn was so by hand; and back again."""
+    migrate(scratch, *FIRST_STATE)
+    with psycopg.connect(scratch) as database:
+        for statement in OLD_ROWS.split(";"):
+            database.execute(statement)
+    migrate(scratch)
+    with psycopg.connect(scratch) as database:
+        assert database.execute("SELECT code, name, duration_minutes FROM visit_types ORDER BY 1").fetchall() == [
+            ("consultation", "Consultation", 30),
+            ("follow-up_", "Follow Up", 20),  # as long as most
+            ("follow_up", "Follow Up", 10),
+            ("group_session", "Group Session", 45),
+            ("mri", "Mri", 60),
+            ("rztlich", "Rztlich", 30),
+        ]
+        kinds = "SELECT seat, visit_type, status, by_hand, retiring, is_public, note FROM available_slots ORDER BY seat"
+        assert database.execute(kinds).fetchall() == [
+            (1, "follow-up_", "available", False, False, True, ""),
+            (2, "follow-up_", "booked", False, False, True, ""),
+            (3, "follow-up_", "available", False, False, True, ""),
+            (4, "consultation", "withdrawn", True, False, True, ""),
+            (5, "mri", "withdrawn", True, False, True, ""),
+            (6, "rztlich", "available", False, False, True, ""),
+            (7, "follow_up", "available", False, False, True, ""),
+            (8, "consultation", "available", False, False, True, ""),
+        ]
+        assert database.execute("SELECT visit_type, seats, buffer_minutes, is_public FROM schedules").fetchall() == [
+            ("group_session", 1, 0, True)
+        ]
+    migrate(scratch, "appointments 0002", "scheduling 0001")
+    with psycopg.connect(scratch) as database:
+        assert database.execute("SELECT count(*), max(visit_type) FROM available_slots").fetchone() == (8, "rztlich")
+        assert database.execute("SELECT to_regclass('visit_types'), to_regclass('closures')").fetchone() == (None, None)
+    migrate(scratch)
+    with psycopg.connect(scratch) as database:
+        assert database.execute("SELECT count(*) FROM visit_types").fetchone() == (6,)

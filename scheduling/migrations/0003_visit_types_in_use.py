@@ -15,8 +15,8 @@ CREATE = """
 INSERT INTO visit_types (
     code, name, duration_minutes, latest_minutes, is_public, instructions, is_active, created_at, updated_at
 )
-SELECT code, initcap(regexp_replace(code, '[_-]+', ' ', 'g')), greatest(least(minutes, 1440), 1), 0, TRUE, '', TRUE,
-    now(), now()
+SELECT code, initcap(btrim(regexp_replace(code, '[_-]+', ' ', 'g'))), greatest(least(minutes, 1440), 1), 0, TRUE, '',
+    TRUE, now(), now()
 FROM (
     SELECT code, max(minutes) AS minutes FROM (
         SELECT 'consultation' AS code, 30 AS minutes

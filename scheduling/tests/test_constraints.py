@@ -1,10 +1,11 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from booking_site.testing.constraints import accepted, refused_by
-from booking_site.testing.factories import SlotFactory, booked
-from scheduling.models import Schedule
+from booking_site.testing.factories import SlotFactory, VisitTypeFactory, booked
+from scheduling.models import Closure, Schedule
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,9 @@ def test_live_slots_of_a_doctor_and_seat_do_not_overlap():
         ("ends_at = NULL", "ends_at"),
         ("department_id = gen_random_uuid()", "department"),
         ("doctor_id = 'nobody'", "doctor"),
+        ("visit_type = 'unknown'", "slot_visit_type_known"),
+        ("retiring = TRUE", "slot_retiring_is_booked"),
+        ("by_hand = TRUE", "slot_by_hand_is_withdrawn"),
     ],
 )
 def test_a_slot_that_makes_no_sense_is_refused(change, name):
@@ -72,6 +76,11 @@ def test_a_slot_is_itself_once():
         ("ends_on = starts_on - 1", "schedule_dates_in_order"),
         ("slot_minutes = 0", "schedule_slot_minutes_sane"),
         ("slot_minutes = 1441", "schedule_slot_minutes_sane"),
+        ("slot_minutes = 181", "schedule_slot_fits"),
+        ("seats = 0", "schedule_seats_sane"),
+        ("seats = 101", "schedule_seats_sane"),
+        ("buffer_minutes = 1441", "schedule_seats_sane"),
+        ("visit_type = 'unknown'", "schedule_visit_type_known"),
     ],
 )
 def test_a_schedule_that_makes_no_sense_is_refused(change, name):
@@ -87,4 +96,66 @@ def test_a_schedule_that_makes_no_sense_is_refused(change, name):
         slot_minutes=timedelta(minutes=30).seconds // 60,
     )
     assert refused_by(f"UPDATE schedules SET {change}") == name
-    accepted("UPDATE schedules SET ends_on = starts_on")
+    accepted("UPDATE schedules SET ends_on = starts_on, slot_minutes = 180, seats = 100, buffer_minutes = 1440")
+
+
+def test_a_slot_that_is_booked_may_retire_and_one_that_is_withdrawn_may_be_so_by_hand():
+    one = booked()
+    accepted("UPDATE available_slots SET retiring = TRUE WHERE id = %s", one.slot_id)
+    free = SlotFactory()
+    accepted("UPDATE available_slots SET status = 'withdrawn', by_hand = TRUE WHERE id = %s", free.pk)
+    assert refused_by("UPDATE available_slots SET status = 'available' WHERE id = %s", free.pk) == (
+        "slot_by_hand_is_withdrawn"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("code = 'Follow Up'", "visit_type_code_shape"),
+        ("code = '_up'", "visit_type_code_shape"),
+        ("code = ''", "visit_type_code_shape"),
+        ("code = E'up\\n'", "visit_type_code_shape"),
+        ("name = ' '", "visit_type_name_present"),
+        ("duration_minutes = 0", "visit_type_duration_sane"),
+        ("duration_minutes = 1441", "visit_type_duration_sane"),
+        ("earliest_days = 1, latest_minutes = 1441", "visit_type_lead_in_order"),
+        ("limit_per_doctor_day = 0", "visit_type_limits_positive"),
+        ("limit_per_patient = 0", "visit_type_limits_positive"),
+    ],
+)
+def test_a_visit_type_that_makes_no_sense_is_refused(change, name):
+    VisitTypeFactory(code="follow_up")
+    assert refused_by(f"UPDATE visit_types SET {change} WHERE code = 'follow_up'") == name
+    accepted("UPDATE visit_types SET earliest_days = 1, latest_minutes = 1440, limit_per_patient = 1")
+
+
+def test_a_visit_type_in_use_stays():
+    SlotFactory(visit_type="follow_up")
+    assert refused_by("DELETE FROM visit_types WHERE code = 'follow_up'") == "slot_visit_type_known"
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("doctor_id = (SELECT id FROM doctors), department_id = (SELECT id FROM departments)", "closure_scope_single"),
+        ("last_day = NULL", "closure_span_complete"),
+        ("first_day = NULL, last_day = NULL", "closure_span_complete"),
+        ("starts_at = now(), ends_at = now() + interval '1 day'", "closure_span_complete"),
+        ("starts_at = now()", "closure_span_complete"),
+        ("last_day = first_day - 1", "closure_span_in_order"),
+        ("first_day = NULL, last_day = NULL, starts_at = now(), ends_at = now()", "closure_span_in_order"),
+        ("reason = ' '", "closure_reason_present"),
+        ("source = 'holidays:BR-ES'", "closure_loaded_once"),
+        ("doctor_id = 'nobody'", "doctor"),
+    ],
+)
+def test_a_closure_that_makes_no_sense_is_refused(change, name):
+    SlotFactory()
+    day = timezone.now().date()
+    one, _loaded = (
+        Closure.objects.create(reason="New Year", first_day=day, last_day=day, source=source)
+        for source in ("", "holidays:BR-ES")
+    )
+    assert name in refused_by(f"UPDATE closures SET {change} WHERE id = %s", one.pk)
+    accepted("UPDATE closures SET first_day = NULL, last_day = NULL, starts_at = now(), ends_at = now() + '1 minute'")

@@ -151,6 +151,24 @@ CHECKS = (
         """,
     ),
     Check(
+        "closed_time_is_not_offered",
+        "no seat to come that is offered or held lies in a closure",
+        """
+        SELECT format('slot %s (%s, %s) lies in closure %s: %s', slot.id, slot.status, slot.starts_at, closures.id,
+            closures.reason)
+        FROM closures JOIN available_slots AS slot
+            ON coalesce(closures.doctor_id, slot.doctor_id) = slot.doctor_id
+            AND coalesce(closures.department_id, slot.department_id) = slot.department_id
+            AND slot.date BETWEEN coalesce(first_day, closures.starts_at::date) - 2
+                AND coalesce(last_day, closures.ends_at::date) + 2
+        JOIN departments ON departments.id = slot.department_id
+        WHERE closures.is_active AND slot.status IN ('available', 'held') AND slot.starts_at > statement_timestamp()
+            AND CASE WHEN first_day IS NULL THEN closures.starts_at < slot.ends_at AND closures.ends_at > slot.starts_at
+                ELSE slot.date <= last_day
+                    AND ((slot.ends_at - interval '1 second') AT TIME ZONE time_zone)::date >= first_day END
+        """,
+    ),
+    Check(
         "moments_complete",
         "an appointment has the moment of the status it has reached",
         """

@@ -1,7 +1,9 @@
+from argparse import ArgumentTypeError
 from datetime import date
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from tqdm import tqdm
 
 from booking_site.core.actor import command
@@ -10,6 +12,13 @@ from doctors.filters import departments_named
 from doctors.models import Doctor
 from scheduling import planning
 from scheduling.generation import Difference
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"“{text}” is no date; write it such as 2027-06-30") from error
 
 
 class Command(BaseCommand):
@@ -23,12 +32,14 @@ class Command(BaseCommand):
         parser.add_argument("--doctor", metavar="CODE", help="this doctor only")
         parser.add_argument("--department", metavar="NAME", help="only doctors with a schedule there (name or id)")
         parser.add_argument(
-            "--until", type=date.fromisoformat, metavar="DATE", help="such as 2027-06-30; default: HORIZON_DAYS ahead"
+            "--until", type=_date, metavar="DATE", help="such as 2027-06-30; default: HORIZON_DAYS ahead"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         until = options["until"] or planning.horizon()
+        if until < timezone.now().date():
+            raise CommandError(f"--until {until} is over: slots are made from now on.")
         if until > planning.furthest():
             raise CommandError(
                 f"--until is at most {planning.furthest()}: seats are made for so long ahead, and no more."
