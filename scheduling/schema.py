@@ -30,6 +30,7 @@ SLOT = {
     "status": "available",
 }
 VISIT_TYPE_NOT_FOUND = Refusal(404, "not_found", "There is no visit type with this id.", name="visit_type_not_found")
+HELD_SLOT_ID = "0198c5f2-1c44-7e05-b1d2-90a7c3e8f617"
 HOLD_TOKEN = "f3k9Qm2ZtXw8vB1nL6rYc0aJdHsEuGpT"  # noqa: S105 - an example
 SLOT_NOT_FOUND = Refusal(404, "slot_not_found", "There is no slot with this id.")
 _NAMES = {
@@ -79,6 +80,7 @@ CALLS = {
         description="Binding: while the hold lives, nobody without its token can book or hold the seat. With the token "
         "of a live hold it begins anew, under a new token. A client may hold so many seats at a time: beyond, "
         "`too_many_holds`. `errors` of `slot_unavailable` names every rule that stands in the way of the seat.",
+        key=HELD_SLOT_ID,
         request=HoldRequest,
         body={"minutes": 10},
         status=201,

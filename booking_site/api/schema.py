@@ -30,6 +30,7 @@ class Call:
     id: str
     summary: str
     description: str = ""
+    key: str = ""  # an example of the id in the address
     request: type[StrictSerializer] | None = None
     partial: bool = False  # no field of the request is required
     body: Json | None = None
@@ -70,6 +71,9 @@ class CallSchema(AutoSchema):
             "security": [{"oauth2": [scope]}, {"bearer": [scope]}],
             "parameters": self._get_parameters() + [_reference("parameters", name) for name in self.call.takes],
         }
+        for parameter in operation["parameters"] if self.call.key else ():
+            if parameter.get("in") == "path":
+                parameter["example"] = self.call.key
         if self.call.request:
             operation["requestBody"] = self._body(self.call.request)
         operation["responses"] = {str(self.call.status): self._answer(), **self._other_answers()}

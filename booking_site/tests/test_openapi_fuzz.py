@@ -12,7 +12,7 @@ from audit.models import AuditLog
 from booking_site.testing.factories import DoctorFactory, PatientFactory, SlotFactory, booked
 from patients.models import Patient
 from scheduling.models import AvailableSlot
-from scheduling.schema import SLOT
+from scheduling.schema import HELD_SLOT_ID, SLOT
 
 SECONDS = 60
 CHECKS = [
@@ -29,6 +29,7 @@ def hospital():
     slots = SlotFactory.create_batch(60, doctor=doctor)
     AvailableSlot.objects.filter(pk=slots[0].pk).update(id=SLOT["id"])
     AvailableSlot.objects.filter(pk=slots[1].pk).update(id=OTHER_SLOT_ID)
+    AvailableSlot.objects.filter(pk=slots[12].pk).update(id=HELD_SLOT_ID)
     appointments = [booked(patient=PatientFactory(), slot=slot) for slot in slots[2:12]]
     Appointment.objects.filter(pk=appointments[0].pk).update(id=APPOINTMENT["id"])
     Appointment.objects.filter(pk=appointments[1].pk).update(id=CANCELLED["id"])
