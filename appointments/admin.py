@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from appointments import operations
 from appointments.forms import BookingForm, CancelForm, MoveForm, submitted
 from appointments.models import Appointment, Status
+from appointments.worklist import WorklistPages
 from booking_site.core.actor import actor_of
-from booking_site.core.admin import ReadOnlyAdmin, RelatedSelectFilter, version_in
+from booking_site.core.admin import RelatedSelectFilter, version_in
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_label
@@ -34,7 +35,7 @@ MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelle
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(ReadOnlyAdmin):
+class AppointmentAdmin(WorklistPages):
     list_display = ["when", "person", "doctor", "department", "state"]
     list_filter = [DayFilter, "status", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
     search_fields = ["patient__search_text"]  # what makes Django show the search box; see get_search_results

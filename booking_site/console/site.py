@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from appointments.models import Appointment
+from appointments.worklist import may_rebook
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
 
@@ -35,6 +37,10 @@ class ConsoleSite(AdminSite):
             page for model_admin in self._registry.values() for page in getattr(model_admin, "console_urls", list)()
         ]
         return [*pages, *super().get_urls()]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        waiting = Appointment.objects.needing_new_time().order_by().count() if may_rebook(request.user) else 0
+        return super().index(request, {"needing_new_time": waiting, **(extra_context or {})})
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocomplete.as_view(admin_site=self)(request)

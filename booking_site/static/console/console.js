@@ -1,17 +1,32 @@
 "use strict";
 // What the stock admin pages lack. No page does anything by itself.
 {
+    const ONCE = "#step_form[method=post], form.once";
     // A form that writes is sent once, however often the button is pressed.
     document.addEventListener("submit", (event) => {
-        if (event.target.method === "post" && event.target.id === "step_form") {
-            for (const button of event.target.querySelectorAll("input[type=submit]")) {
+        if (event.target.matches(ONCE)) {
+            for (const button of event.target.querySelectorAll("[type=submit]")) {
                 setTimeout(() => { button.disabled = true; }, 0);
+            }
+            for (const status of event.target.querySelectorAll("[data-working]")) {
+                status.textContent = status.dataset.working;
             }
         }
     });
     window.addEventListener("pageshow", () => {
-        for (const button of document.querySelectorAll("#step_form input[type=submit]")) {
-            button.disabled = false;
+        for (const form of document.querySelectorAll(ONCE)) {
+            for (const button of form.querySelectorAll("[type=submit]")) {
+                button.disabled = false;
+            }
+            for (const status of form.querySelectorAll("[data-working]")) {
+                status.textContent = "";
+            }
+        }
+    });
+
+    document.addEventListener("click", (event) => {
+        if (event.target.matches("[data-print]")) {
+            window.print();
         }
     });
 
