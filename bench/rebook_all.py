@@ -4,8 +4,8 @@
 
 In an embedded PostgreSQL of its own, in a temporary folder, with other weeks partly booked. Prints one JSON object:
 ``seconds`` of rebooking all (assigning and moving) and of those the time that this process had a processor, counts and
-total delay, and for as many small random cases as run in 20 s the best totals by brute force beside ours. Exits with 1 when it takes more than 5 s, somebody
-could be placed and is not, or a case differs.
+total delay, and for as many small random cases as run in 20 s the best totals by brute force beside ours. Exits with 1
+when it takes more than 5 s, somebody is not placed (there is room for all), or a case differs.
 """
 
 import itertools
@@ -137,7 +137,8 @@ def main() -> None:
         small = cases(random.Random(11))
         missed = seconds > MOST_SECONDS or bool(report.left) or bool(small["differing"])
         figures = {
-            "seconds": round(seconds, 2), "at_most": MOST_SECONDS, "processor_seconds": round(used, 2), "seconds_of_proposal": round(proposed, 2),
+            "seconds": round(seconds, 2), "at_most": MOST_SECONDS, "processor_seconds": round(used, 2),
+            "seconds_of_proposal": round(proposed, 2),
             "proposed": {"moved": len(moves), "not_moved": len(left)}, **report.counts, "small_cases": small,
             "load_average": os.getloadavg(), "met": not missed,
         }  # fmt: skip
