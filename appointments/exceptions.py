@@ -34,7 +34,7 @@ class PatientLimitReached(Conflict):
 
     def __init__(self, visit_type: str, limit: int) -> None:
         super().__init__(
-            f"The patient already has {limit} visits of the type {visit_type} ahead, which is as many as there may be. "
+            f"The patient has as many visits of the type {visit_type} ahead as there may be ({limit}). "
             "Move or cancel one of them instead."
         )
 

@@ -74,8 +74,8 @@ DOUBLE_BOOKED = Refusal(
 PATIENT_LIMIT = Refusal(
     409,
     "patient_limit_reached",
-    "The patient already has 1 visits of the type Stress test ahead, which is as many as there may be. Move or cancel "
-    "one of them instead.",
+    "The patient has as many visits of the type Stress test ahead as there may be (1). Move or cancel one of them "
+    "instead.",
 )
 INVALID_TRANSITION = Refusal(409, "invalid_transition", "An appointment that is completed cannot become cancelled.")
 CHANGING = (BAD_IDEMPOTENCY_KEY, BAD_IF_MATCH, APPOINTMENT_NOT_FOUND, INVALID_TRANSITION, BUSY, STALE, KEY_REUSED)

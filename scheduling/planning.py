@@ -22,6 +22,7 @@ from scheduling import signals
 from scheduling.exceptions import InvalidPlan, ScheduleOverlap
 from scheduling.generation import Difference, Plan, apply, compare, lock_all_doctors, lock_doctors
 from scheduling.models import AvailableSlot, Closure, Schedule
+from scheduling.recurrence import upcoming
 from scheduling.sessions import DAY, clash, sessions_of, span_of
 
 CLASHES_WITHIN = timedelta(days=5 * 366)  # how far ahead two schedules are compared
@@ -89,9 +90,14 @@ def _doctors_behind(schedules: Sequence[Schedule]) -> list[str]:
 
 
 def copies(source: Iterable[Schedule], doctor: Doctor, starts_on: date) -> list[Schedule]:
-    """The same patterns for another doctor, not saved: from ``starts_on``, or later where the original begins later."""
+    """The same patterns for another doctor, not saved: each from its first day on or after ``starts_on``.
+
+    From a day of the original, so that every other week stays the same week.
+    """
     made = []
     for schedule in source:
+        begin = max(starts_on, schedule.starts_on)
+        days = upcoming(schedule.recurrence, schedule.starts_on, begin, 1, schedule.ends_on, schedule.start_time)
         copy = Schedule(
             doctor=doctor,
             department=schedule.department,
@@ -102,7 +108,7 @@ def copies(source: Iterable[Schedule], doctor: Doctor, starts_on: date) -> list[
                     *("seats", "visit_type_id", "room", "is_public"),
                 )
             },
-            starts_on=max(starts_on, schedule.starts_on),
+            starts_on=days[0] if days else begin,
         )
         made.append(copy)
     return made

@@ -241,9 +241,9 @@ def _in_order(days: list[str]) -> tuple[str, ...]:
 
 
 def in_words(recurrence: str, start: date) -> str:
-    """``every other Tuesday``, ``first Monday of the month``; the rule itself where no plain words are known."""
+    """``every other Tuesday``, ``every Monday to Friday``; the rule itself where no plain words are known."""
     pattern = pattern_of(recurrence)
-    days = _list([str(WEEKDAY_NAMES[day]) for day in pattern.weekdays])
+    days = _days(pattern.weekdays)
     if pattern.kind == "once":
         return _("on %(day)s only") % {"day": f"{start:%Y-%m-%d}"}
     if pattern.kind == "monthly":
@@ -256,7 +256,10 @@ def in_words(recurrence: str, start: date) -> str:
     return recurrence
 
 
-def _list(words: list[str]) -> str:
+def _days(weekdays: tuple[str, ...]) -> str:
+    words = [str(WEEKDAY_NAMES[day]) for day in weekdays]
+    if weekdays == WEEKDAYS[:5]:
+        return _("%(first)s to %(last)s") % {"first": words[0], "last": words[-1]}
     if len(words) < 2:
         return "".join(words)
     return _("%(words)s and %(last)s") % {"words": ", ".join(words[:-1]), "last": words[-1]}

@@ -109,4 +109,5 @@ def _analyze() -> None:
     a transaction)."""
     options = "ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)"
     with connection.cursor() as cursor:
-        cursor.execute(f"{options} departments, doctors, patients, schedules, available_slots, appointments")
+        tables = "visit_types, departments, doctors, patients, schedules, closures, available_slots, appointments"
+        cursor.execute(f"{options} {tables}")

@@ -162,7 +162,15 @@ FROM (VALUES
     ('Follow-Up!', 20, 'available'), ('Follow-Up!', 20, 'booked'), ('Follow-Up!', 40, 'available'),
     ('', 15, 'withdrawn'), ('__MRI', 60, 'withdrawn'), ('Ärztlich', 30, 'available'), ('follow_up', 10, 'available'),
     ('consultation', 25, 'available')
-) AS old (kind, minutes, status)
+) AS old (kind, minutes, status);
+INSERT INTO patients (id, first_name, last_name, email, phone, insurance_provider, insurance_id, preferred_language,
+    remind_by_email, remind_by_sms, remind_by_phone, is_active, created_at, updated_at)
+VALUES ('00000000-0000-7000-8000-000000000002', 'Ada', 'Ito', '', '', '', '', '', FALSE, FALSE, FALSE, TRUE, now(), now());
+INSERT INTO appointments (id, patient_id, doctor_id, department_id, slot_id, reason, status, date, time, starts_at,
+    ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at)
+SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000002', doctor_id, department_id, id, '', 'booked', date, time,
+    starts_at, ends_at, visit_type, 'api', '', '', now(), now(), now()
+FROM available_slots WHERE status = 'booked'
 """
 
 
@@ -197,6 +205,7 @@ def test_a_database_of_the_first_release_comes_through(scratch):
         assert database.execute("SELECT visit_type, seats, buffer_minutes, is_public FROM schedules").fetchall() == [
             ("group_session", 1, 0, True)
         ]
+        assert database.execute("SELECT visit_type FROM appointments").fetchall() == [("follow-up_",)]
     migrate(scratch, "appointments 0002", "scheduling 0001")
     with psycopg.connect(scratch) as database:
         assert database.execute("SELECT count(*), max(visit_type) FROM available_slots").fetchone() == (8, "rztlich")

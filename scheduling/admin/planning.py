@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -193,6 +194,9 @@ class PlanAdmin(ReadOnlyAdmin):
         if (seen := request.POST.get("previewed", "")) and seen != _signature(done):
             text += " " + _("The plan has changed since it was shown to you: this is what has really been done.")
             level = messages.WARNING
+        if done.retired:
+            page = reverse("admin:appointments_appointment_worklist")
+            text = format_html('{} <a href="{}">{}</a>', text, page, _("Find new times"))
         self.message_user(request, text, level)
 
 

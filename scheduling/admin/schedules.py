@@ -49,7 +49,7 @@ def running() -> Q:
 @admin.register(Schedule)
 class ScheduleAdmin(PlanAdmin):
     list_display = [
-        *("doctor", "name", "pattern", "hours", "visit_type", "valid_from", "valid_until", "department"),
+        *("doctor", "name", "pattern", "hours", "visit_type", "valid", "department"),
     ]
     list_display_links = ["doctor", "name"]
     list_filter = [
@@ -83,15 +83,15 @@ class ScheduleAdmin(PlanAdmin):
         zone = schedule.department.time_zone
         return format_html('<span class="clock"><b>{}–{}</b></span> <span class="zone">{}</span>', start, end, zone)
 
-    @admin.display(description=_("valid from"), ordering="starts_on")
-    def valid_from(self, schedule: Schedule) -> str:
-        return f"{schedule.starts_on:%Y-%m-%d}"
-
-    @admin.display(description=_("valid until"), ordering="ends_on")
-    def valid_until(self, schedule: Schedule) -> str:
-        if not schedule.is_active:
-            return str(_("not active"))
-        return f"{schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else "-"
+    @admin.display(description=_("valid"), ordering="starts_on")
+    def valid(self, schedule: Schedule) -> str:
+        until = f"– {schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else _("on")
+        return format_html(
+            '<span class="clock">{} {}</span> <span class="second">{}</span>',
+            f"{schedule.starts_on:%Y-%m-%d}",
+            until,
+            "" if schedule.is_active else _("not active"),
+        )
 
     @admin.display(description=_("next dates"))
     def dates(self, schedule: Schedule) -> str:

@@ -104,7 +104,8 @@ def test_a_closure_is_shown_then_made_then_changed_then_lifted_then_renewed(sche
     assert do(scheduler, ADD, form) == [
         f"Closed: Building works, {DAY:%a} {DAY.day} {DAY:%b %Y} – "
         f"{DAY + timedelta(1):%a} {(DAY + timedelta(1)).day} {DAY + timedelta(1):%b %Y}, {schedule.doctor.name}. "
-        "0 slots added, 11 free slots withdrawn, 1 appointment needs a new time."
+        "0 slots added, 11 free slots withdrawn, 1 appointment needs a new time. "
+        '<a href="/admin/appointments/appointment/worklist/">Find new times</a>'
     ]
     assert do(scheduler, ADD, form) == ["This has been added already."]
     closure = Closure.objects.get()

@@ -16,7 +16,7 @@ from booking_site.testing.factories import (
     SlotFactory,
     VisitTypeFactory,
 )
-from scheduling import planning
+from scheduling import planning, recurrence
 from scheduling.exceptions import InvalidPlan, ScheduleOverlap
 from scheduling.models import AvailableSlot, Closure, Schedule
 
@@ -187,6 +187,16 @@ def test_alternating_fortnights_are_no_overlap():
     schedule(doctor=one.doctor, recurrence=rule, starts_on=day(8))
     with pytest.raises(ScheduleOverlap):
         schedule(doctor=one.doctor, recurrence=rule, starts_on=day(15))
+
+
+@pytest.mark.parametrize("shift", [1, 4, 8, 11])
+def test_a_copy_of_every_other_week_is_in_the_same_weeks(shift):
+    original = ScheduleFactory(recurrence="FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH", starts_on=day(1))
+    [copy] = planning.copies([original], DoctorFactory(), day(shift))
+    span = copy.starts_on, day(120), original.start_time
+    expected = recurrence.dates(original.recurrence, original.starts_on, day(shift), *span[1:])
+    assert recurrence.dates(copy.recurrence, copy.starts_on, *span) == expected
+    assert len(expected) > 10
 
 
 def test_a_schedule_of_long_ago_is_compared_with_others():

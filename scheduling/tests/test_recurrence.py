@@ -269,6 +269,7 @@ def test_a_pattern_means_its_days(pattern, start):
         ("FREQ=DAILY;COUNT=1", "on 2026-11-23 only"),
         ("FREQ=DAILY", "every day"),
         ("FREQ=WEEKLY;BYDAY=MO", "every Monday"),
+        ("FREQ=WEEKLY;BYDAY=FR,TH,WE,TU,MO", "every Monday to Friday"),
         ("FREQ=WEEKLY;BYDAY=WE,MO,FR", "every Monday, Wednesday and Friday"),
         ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TU", "every other Tuesday"),
         ("FREQ=WEEKLY;INTERVAL=3;BYDAY=TU,TH", "every 3 weeks on Tuesday and Thursday"),

@@ -215,7 +215,7 @@ def test_an_overlap_is_named_in_the_preview_and_when_it_is_done_and_the_refusal_
     for sent in ({}, {"confirmed": "Do it"}):
         found = errors(scheduler.post(ADD, typed(doctor=doctor.pk) | sent))
         assert found["start_time"] == ["Overlaps “Early birds”."]
-        assert "It overlaps “Early birds” (every Monday, Tuesday" in found["__all__"][0]
+        assert "It overlaps “Early birds” (every Monday to Friday, 09:00" in found["__all__"][0]
     assert Schedule.objects.count() == 1
     refused = AuditLog.objects.get(status="failure")
     assert (refused.action, refused.user_name, refused.details["code"]) == (
