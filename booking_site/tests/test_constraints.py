@@ -165,11 +165,12 @@ FROM (VALUES
 ) AS old (kind, minutes, status);
 INSERT INTO patients (id, first_name, last_name, email, phone, insurance_provider, insurance_id, preferred_language,
     remind_by_email, remind_by_sms, remind_by_phone, is_active, created_at, updated_at)
-VALUES ('00000000-0000-7000-8000-000000000002', 'Ada', 'Ito', '', '', '', '', '', FALSE, FALSE, FALSE, TRUE, now(), now());
+VALUES ('00000000-0000-7000-8000-000000000002', 'Ada', 'Ito', '', '', '', '', '', FALSE, FALSE, FALSE, TRUE,
+    now(), now());
 INSERT INTO appointments (id, patient_id, doctor_id, department_id, slot_id, reason, status, date, time, starts_at,
     ends_at, visit_type, source, booked_by, cancellation_reason, booked_at, created_at, updated_at)
-SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000002', doctor_id, department_id, id, '', 'booked', date, time,
-    starts_at, ends_at, visit_type, 'api', '', '', now(), now(), now()
+SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000002', doctor_id, department_id, id, '', 'booked', date,
+    time, starts_at, ends_at, visit_type, 'api', '', '', now(), now(), now()
 FROM available_slots WHERE status = 'booked'
 """
 
