@@ -226,6 +226,8 @@ _UUID7 = """encode(set_bit(set_bit(overlay(
         PLACING substring(int8send((extract(epoch FROM statement_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6
     ), 52, 1), 53, 1), 'hex')::uuid"""
 
+# Nothing is in its way: whoever else makes or reinstates a doctor's slots holds the doctor's lock as well. (ON CONFLICT
+# DO NOTHING would ask the exclusion constraint twice for each slot, for four tenths more time.)
 ADD = f"""{_PLAN}
 INSERT INTO available_slots (
     id, doctor_id, department_id, schedule_id, date, time, duration_minutes, status, starts_at, ends_at, seat,
@@ -239,7 +241,6 @@ WHERE is_due
     AND NOT EXISTS (SELECT FROM standing AS existing WHERE {_SAME})
     AND NOT EXISTS (SELECT FROM standing, {_NEAR} WHERE {_OVERLAP.format(one="standing", other="wanted")})
 ORDER BY doctor_id, starts_at, seat
-ON CONFLICT DO NOTHING
 """
 
 # By the state that each row has when it is written: what was free when the plans were compared may be booked by now.
