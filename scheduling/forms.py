@@ -272,7 +272,8 @@ class ScheduleForm(forms.ModelForm, PatternForm):
                 Department.objects.filter(is_active=True),
                 label=_("Department"),
                 required=False,
-                help_text=_("Where the session is held, and whose clock counts. Empty: the doctor's own."),
+                nothing=_("The doctor's own"),
+                help_text=_("Where the session is held, and whose clock counts."),
             )
             del fields["is_active"]
         else:
@@ -389,6 +390,7 @@ class ClosureForm(forms.ModelForm, PlanForm):
             Department.objects.all(),
             label=_("Department"),
             required=False,
+            nothing=_("None"),
             help_text=_("Neither department nor doctor: the whole hospital."),
         )
         self.fields["doctor"] = choice(
@@ -397,6 +399,7 @@ class ClosureForm(forms.ModelForm, PlanForm):
             Doctor.objects.select_related("department"),
             label=_("Doctor"),
             required=False,
+            nothing=_("None"),
         )
         if not closure._state.adding:
             del self.fields["key"]

@@ -189,11 +189,13 @@ def other_parameters(request: HttpRequest, *but: str) -> list[tuple[str, str]]:
 
 class SafeAutocompleteSelect(AutocompleteSelect):
     """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error).
-    Where nothing needs to be chosen, that is said."""
+    Where nothing needs to be chosen, ``nothing`` says what that means."""
+
+    nothing: Any = _("Any")
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
         attributes = super().build_attrs(base_attrs, extra_attrs)
-        return attributes if self.is_required else attributes | {"data-placeholder": str(_("Any"))}
+        return attributes if self.is_required else attributes | {"data-placeholder": str(self.nothing)}
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         try:
@@ -203,11 +205,17 @@ class SafeAutocompleteSelect(AutocompleteSelect):
 
 
 class ChoiceByAutocomplete(forms.ModelChoiceField):
-    """One record, chosen by autocomplete through the foreign key ``source`` and labelled as its admin says."""
+    """One record, chosen by autocomplete through the foreign key ``source`` and labelled as its admin says.
 
-    def __init__(self, source: Any, site: admin.AdminSite, queryset: Any, **kwargs: Any) -> None:
+    ``nothing``: what it means to choose none.
+    """
+
+    def __init__(
+        self, source: Any, site: admin.AdminSite, queryset: Any, nothing: Any = _("Any"), **kwargs: Any
+    ) -> None:
         self.label_of: Callable[[Any], str] = site.get_model_admin(queryset.model).option_label  # type: ignore[attr-defined]
         super().__init__(queryset=queryset, widget=SafeAutocompleteSelect(source, site), **kwargs)
+        self.widget.nothing = nothing
         self.error_messages["invalid_choice"] = _("Choose one from the list.")
 
     def label_from_instance(self, obj: Any) -> str:

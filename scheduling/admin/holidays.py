@@ -53,7 +53,8 @@ class PlaceForm(forms.Form):
             Department.objects.all(),
             label=_("Department"),
             required=False,
-            help_text=_("Which is closed on these days. Empty: the whole hospital."),
+            nothing=_("The whole hospital"),
+            help_text=_("Which is closed on these days."),
         )
         self.order_fields(["country", "region", "year", "department"])
 

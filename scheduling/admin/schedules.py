@@ -85,13 +85,10 @@ class ScheduleAdmin(PlanAdmin):
 
     @admin.display(description=_("valid"), ordering="starts_on")
     def valid(self, schedule: Schedule) -> str:
-        until = f"– {schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else _("on")
-        return format_html(
-            '<span class="clock">{} {}</span> <span class="second">{}</span>',
-            f"{schedule.starts_on:%Y-%m-%d}",
-            until,
-            "" if schedule.is_active else _("not active"),
-        )
+        begin = f"{schedule.starts_on:%Y-%m-%d}"
+        span = f"{begin} – {schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else _("from %s") % begin
+        off = "" if schedule.is_active else _("not active")
+        return format_html('<span class="clock">{}</span> <span class="second">{}</span>', span, off)
 
     @admin.display(description=_("next dates"))
     def dates(self, schedule: Schedule) -> str:

@@ -76,7 +76,7 @@ class SeatForm(forms.Form):
             Department.objects.all(),
             label=_("Department"),
             required=False,
-            help_text=_("Empty: the doctor's own."),
+            nothing=_("The doctor's own"),
         )
         if not may_overbook:
             del self.fields["overbook"]
