@@ -5,6 +5,7 @@ from playwright.sync_api import expect
 
 from appointments.models import Appointment
 from appointments.tests.test_urgency import closed
+from booking_site.testing.browser import BROWSER, accessible, look, sign_in
 from booking_site.testing.factories import (
     DepartmentFactory,
     DoctorFactory,
@@ -14,8 +15,8 @@ from booking_site.testing.factories import (
     in_days,
     staff,
 )
-from booking_site.tests.test_console_browser import accessible, browser, look, page, pytestmark, sign_in  # noqa: F401
 
+pytestmark = BROWSER
 LIST = "/admin/appointments/appointment/worklist/"
 
 
@@ -41,7 +42,7 @@ def clinic():
     return waiting, [SlotFactory(doctor=other, starts_at=in_days(8, 9 + n)) for n in range(5)]
 
 
-def test_reception_gives_one_patient_a_new_time_and_then_all(page, clinic):  # noqa: F811
+def test_reception_gives_one_patient_a_new_time_and_then_all(page, clinic):
     waiting, seats = clinic
     sign_in(page)
     page.get_by_role("link", name="3 appointments need a new time").click()
@@ -85,7 +86,7 @@ def test_reception_gives_one_patient_a_new_time_and_then_all(page, clinic):  # n
     expect(page.get_by_role("table", name="Moved")).to_contain_text("Adam Wójcik")
 
 
-def test_the_worklist_can_be_read_in_the_dark_and_on_a_small_screen(page, clinic):  # noqa: F811
+def test_the_worklist_can_be_read_in_the_dark_and_on_a_small_screen(page, clinic):
     sign_in(page)
     page.emulate_media(color_scheme="dark")
     page.goto(LIST)
