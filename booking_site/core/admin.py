@@ -207,15 +207,14 @@ class SafeAutocompleteSelect(AutocompleteSelect):
 class ChoiceByAutocomplete(forms.ModelChoiceField):
     """One record, chosen by autocomplete through the foreign key ``source`` and labelled as its admin says.
 
-    ``nothing``: what it means to choose none.
+    ``nothing``: what it means to choose none, where that is not "any".
     """
 
-    def __init__(
-        self, source: Any, site: admin.AdminSite, queryset: Any, nothing: Any = _("Any"), **kwargs: Any
-    ) -> None:
+    def __init__(self, source: Any, site: admin.AdminSite, queryset: Any, nothing: Any = None, **kwargs: Any) -> None:
         self.label_of: Callable[[Any], str] = site.get_model_admin(queryset.model).option_label  # type: ignore[attr-defined]
         super().__init__(queryset=queryset, widget=SafeAutocompleteSelect(source, site), **kwargs)
-        self.widget.nothing = nothing
+        if nothing is not None:
+            self.widget.nothing = nothing
         self.error_messages["invalid_choice"] = _("Choose one from the list.")
 
     def label_from_instance(self, obj: Any) -> str:
