@@ -1,1 +1,7 @@
+from hypothesis import settings
+
 pytest_plugins = ["booking_site.testing.fixtures", "booking_site.testing.browser"]
+
+# A test that is slow on a busy machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")

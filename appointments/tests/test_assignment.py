@@ -41,7 +41,7 @@ def problems(draw):
     return delays, draw(st.lists(st.booleans(), min_size=rows, max_size=rows))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(problems())
 def test_no_other_assignment_is_better(problem):
     delays, urgent = problem

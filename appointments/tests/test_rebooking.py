@@ -169,7 +169,7 @@ def clinics(draw):
     return old, free, busy
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(clinics())
 def test_no_other_assignment_of_the_seats_is_better(doctor, clinic):
     """Over the database, candidates and all: the totals are those of the best of all assignments."""

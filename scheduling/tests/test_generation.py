@@ -301,7 +301,7 @@ class World:
         self.settled = True
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), NUMBER, NUMBER, NUMBER, NUMBER), min_size=5, max_size=12))
 def test_slots_agree_with_the_plan_whatever_happens(steps):
     with override_settings(HORIZON_DAYS=HORIZON), transaction.atomic():

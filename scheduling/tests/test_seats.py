@@ -231,7 +231,7 @@ def generate(doctor, until: date) -> None:
 
 
 class GenerationTest(TestCase):
-    @settings(max_examples=12, deadline=None)
+    @settings(max_examples=12)
     @given(
         added=st.lists(st.tuples(st.integers(1, 13), st.integers(7 * 12, 14 * 12)), max_size=8),
         withdrawn=st.sets(st.integers(0, 40), max_size=8),
