@@ -30,8 +30,8 @@ def clinic():
     """Next week of Dr Sena: a busy one, with everything in it that a week can have."""
     staff("Scheduler", first_name="Sol")
     staff("Reception", first_name="Rosa")
-    monday = monday_of(timezone.now().date()) + timedelta(days=7)
     cardiology = DepartmentFactory(name="Cardiology", time_zone="Europe/Berlin")
+    monday = monday_of(timezone.now().astimezone(cardiology.tz).date()) + timedelta(days=7)
     coast = DepartmentFactory(name="Cardiology, Coast", time_zone="Europe/Lisbon")
     doctor = DoctorFactory(name="Dr Amara Sena", department=cardiology, specialization="Cardiology")
     ScheduleFactory(doctor=doctor, starts_on=monday, slot_minutes=20, room="Room 3")

@@ -275,7 +275,8 @@ def test_the_picker_goes_back_and_forth_and_puts_up_with_anything(client, clinic
     client.force_login(staff("Reception"))
     assert "Choose a doctor" in client.get(WEEK).content.decode()
     answer = client.get(WEEK, {"doctor": clinic.pk})
-    assert (answer.context["is_this_week"], answer.context["week"].days[0].date) == (True, monday_of(date.today()))
+    this_monday = monday_of(timezone.now().astimezone(clinic.department.tz).date())
+    assert (answer.context["is_this_week"], answer.context["week"].days[0].date) == (True, this_monday)
     monday = next_monday()
     answer = client.get(WEEK, {"doctor": clinic.pk, "date": str(monday + timedelta(days=3))})
     assert answer.context["week"].days[0].date == monday
