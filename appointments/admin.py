@@ -18,11 +18,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from appointments import operations
-from appointments.forms import BookingForm, CancelForm, MoveForm, submitted
+from appointments.forms import BookingForm, CancelForm, MoveForm
 from appointments.models import Appointment, Status
 from appointments.worklist import WorklistPages
 from booking_site.core.actor import actor_of
-from booking_site.core.admin import RelatedSelectFilter, version_in
+from booking_site.core.admin import RelatedSelectFilter, submitted, version_in
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_label

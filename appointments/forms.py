@@ -6,7 +6,6 @@ from typing import Any
 from django import forms
 from django.contrib.admin import AdminSite
 from django.contrib.admin.widgets import AdminTextareaWidget, RelatedFieldWidgetWrapper
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from appointments.idempotency import Idempotency
@@ -98,8 +97,3 @@ class MoveForm(SlotForm):
 
 class CancelForm(forms.Form):
     reason = reason_field(_("Why it is cancelled"))
-
-
-def submitted(request: HttpRequest) -> Any:
-    """What a form is bound to: nothing until it is sent."""
-    return request.POST if request.method == "POST" else None

@@ -219,3 +219,8 @@ class ChoiceByAutocomplete(forms.ModelChoiceField):
 
     def label_from_instance(self, obj: Any) -> str:
         return self.label_of(obj)
+
+
+def submitted(request: HttpRequest) -> Any:
+    """What a form is bound to: nothing until it is sent."""
+    return request.POST if request.method == "POST" else None

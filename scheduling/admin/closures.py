@@ -14,12 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
-from booking_site.core.admin import RelatedSelectFilter, version_in
+from booking_site.core.admin import RelatedSelectFilter, submitted, version_in
 from booking_site.core.wallclock import clock_label, day_label
 from scheduling import planning
 from scheduling.admin.holidays import HolidayPage
 from scheduling.admin.planning import PlanAdmin, Summary
-from scheduling.forms import ClockForm, ClosureForm, EmptyForm, clock_of, submitted
+from scheduling.forms.closures import ClockForm, ClosureForm, clock_of
+from scheduling.forms.plan import EmptyForm
 from scheduling.generation import Difference
 from scheduling.models import Closure
 

@@ -11,11 +11,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
+from booking_site.core.admin import submitted
 from booking_site.core.wallclock import day_label
 from doctors.models import Department
 from scheduling import planning
 from scheduling.admin.planning import PlanAdmin, Summary
-from scheduling.forms import Checkboxes, PlanForm, choice, submitted
+from scheduling.forms.plan import Checkboxes, PlanForm, choice
 from scheduling.generation import Difference
 from scheduling.models import Closure
 from scheduling.public_holidays import YEARS, Holiday, countries, days, regions, source_of

@@ -16,11 +16,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
-from booking_site.core.admin import RelatedSelectFilter, version_in
+from booking_site.core.admin import RelatedSelectFilter, submitted, version_in
 from booking_site.core.wallclock import day_label
 from scheduling import planning
 from scheduling.admin.planning import PlanAdmin, Summary
-from scheduling.forms import CopyForm, DatesForm, EndForm, ScheduleForm, refuse_invalid, submitted, today_at
+from scheduling.forms.plan import refuse_invalid, today_at
+from scheduling.forms.schedules import CopyForm, DatesForm, EndForm, ScheduleForm
 from scheduling.generation import Difference
 from scheduling.models import Schedule
 from scheduling.recurrence import in_words, upcoming

@@ -1,0 +1,1 @@
+"""The forms that the Scheduler changes the doctors' working time with."""
