@@ -1,7 +1,7 @@
 """Limits under a rush: so many holds of a client, so many visits of a doctor's day, so many of a patient.
 
 Each is counted after the seat is taken, under a lock. The controls do the same without the lock: each counts its own
-seat and those that were taken before, and none of the others that are on their way.
+seat, and none of the others that are on their way.
 """
 
 from collections import Counter
@@ -12,11 +12,10 @@ import pytest
 
 from appointments.models import Appointment
 from appointments.tests.test_races import (  # noqa: F401 - fixtures too
-    THINK,
     booking,
     clients,
     naive,
-    naive_runners,
+    naive_race,
     outcomes,
     posting,
 )
@@ -40,12 +39,13 @@ def rivals(request):
     return request.getfixturevalue("clients")(CLIENTS)
 
 
-def unlocked(connection, take, count):
-    """Take a seat, then count: what the operations do, but for the lock."""
+def unlocked(connection, wait, take, count):
+    """Take a seat, then count: what the operations do, but for the lock. All have counted before anyone commits."""
     with connection.transaction() as transaction:
         connection.execute(*take)
-        connection.execute(THINK)
-        if connection.execute(*count).fetchone()[0] > LIMIT:
+        [number] = connection.execute(*count).fetchone()
+        wait()
+        if number > LIMIT:
             raise psycopg.Rollback(transaction)
 
 
@@ -80,15 +80,16 @@ def test_control_without_the_lock_one_client_holds_more(request):
     seats = SlotFactory.create_batch(CLIENTS)
     connect = request.getfixturevalue("naive")
 
-    def hold(connection, seat):
+    def hold(connection, wait, seat):
         unlocked(
             connection,
+            wait,
             ("UPDATE available_slots SET status = 'held' WHERE id = %s", [seat.pk]),
             ("SELECT count(*) FROM available_slots WHERE status = 'held'",),
         )
 
-    race(naive_runners(connect, hold, [(seat,) for seat in seats]))
-    assert taken("held") > LIMIT
+    naive_race(connect, *[(hold, seat) for seat in seats])
+    assert taken("held") == CLIENTS
 
 
 # --- visits of a doctor on a day ---------------------------------------------------------------------------------
@@ -117,15 +118,16 @@ def test_control_without_the_lock_a_doctors_day_takes_more(request):
     seats = of_one_day("consultation")
     connect = request.getfixturevalue("naive")
 
-    def book(connection, seat):
+    def book(connection, wait, seat):
         unlocked(
             connection,
+            wait,
             ("UPDATE available_slots SET status = 'booked' WHERE id = %s", [seat.pk]),
             ("SELECT count(*) FROM available_slots WHERE status = 'booked'",),
         )
 
-    race(naive_runners(connect, book, [(seat,) for seat in seats]))
-    assert taken("booked") > LIMIT
+    naive_race(connect, *[(book, seat) for seat in seats])
+    assert taken("booked") == CLIENTS
 
 
 # --- visits of a patient -----------------------------------------------------------------------------------------
@@ -146,15 +148,16 @@ def test_control_without_the_lock_a_patient_gets_more(request):
     patient, seats = PatientFactory(), SlotFactory.create_batch(CLIENTS)
     connect = request.getfixturevalue("naive")
 
-    def book(connection, seat):
+    def book(connection, wait, seat):
         unlocked(
             connection,
+            wait,
             ("INSERT INTO appointments (patient_id, slot_id, status) VALUES (%s, %s, 'booked')", [patient.pk, seat.pk]),
             ("SELECT count(*) FROM appointments WHERE patient_id = %s AND status = 'booked'", [patient.pk]),
         )
 
-    race(naive_runners(connect, book, [(seat,) for seat in seats]))
-    assert Appointment.objects.filter(status="booked").count() > LIMIT
+    naive_race(connect, *[(book, seat) for seat in seats])
+    assert Appointment.objects.filter(status="booked").count() == CLIENTS
 
 
 def taken(status):

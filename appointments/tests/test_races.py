@@ -1,7 +1,8 @@
 """Clients that want the same thing at the same moment, over real HTTP against two worker processes.
 
 Each race has a control: the same race run by the code that everybody writes first (look, then write) over copies of
-the tables without constraints. The controls show that these races do happen, and that the tests would see it.
+the tables without constraints. The controls show what the guards prevent, and that the tests would see it: there, all
+look before anyone writes, so that the outcome is no matter of luck.
 """
 
 import random
@@ -57,8 +58,6 @@ def outcomes(answers):
 
 # --- the controls: look, then write ----------------------------------------------------------------------------
 
-THINK = "SELECT pg_sleep(0.05)"  # what a web process does between two statements, and a little more
-
 
 @pytest.fixture
 def naive():
@@ -78,20 +77,26 @@ def naive():
         cursor.execute("DROP SCHEMA naive CASCADE")
 
 
-def naive_runners(connect, work, arguments):
-    connections = [connect() for _ in arguments]
+def naive_race(connect, *calls):
+    """Run each ``(work, *arguments)`` on a connection of its own, all at once; what each returned, in their order.
 
-    def run(connection, values):
-        with connection:
-            return work(connection, *values)
+    ``work`` gets the connection and ``wait``, to be called between looking and writing: it returns when all wait.
+    """
+    meeting = threading.Barrier(len(calls))
 
-    return [
-        lambda connection=connection, values=values: run(connection, values)
-        for connection, values in zip(connections, arguments, strict=True)
-    ]
+    def runner(work, *arguments):
+        connection = connect()
+
+        def run():
+            with connection:
+                return work(connection, lambda: meeting.wait(60), *arguments)
+
+        return run
+
+    return race([runner(*call) for call in calls])
 
 
-def naive_book(connection, patient, slot):
+def naive_book(connection, wait, patient, slot):
     """Is the seat free, and the patient? Then book."""
     free = connection.execute("SELECT 1 FROM available_slots WHERE id = %s AND status = 'available'", [slot.pk])
     busy = connection.execute(
@@ -100,7 +105,7 @@ def naive_book(connection, patient, slot):
     )
     if free.fetchone() is None or busy.fetchone() is not None:
         return False
-    connection.execute(THINK)
+    wait()
     connection.execute("UPDATE available_slots SET status = 'booked' WHERE id = %s", [slot.pk])
     connection.execute(
         "INSERT INTO appointments (id, patient_id, slot_id, status, starts_at, ends_at)"
@@ -110,15 +115,15 @@ def naive_book(connection, patient, slot):
     return True
 
 
-def naive_hold(connection, slot):
+def naive_hold(connection, wait, slot):
     if connection.execute("SELECT status FROM available_slots WHERE id = %s", [slot.pk]).fetchone() != ("available",):
         return False
-    connection.execute(THINK)
+    wait()
     connection.execute("UPDATE available_slots SET status = 'held' WHERE id = %s", [slot.pk])
     return True
 
 
-def naive_move(connection, appointment, slot):
+def naive_move(connection, wait, appointment, slot):
     status, old = connection.execute(
         "SELECT status, slot_id FROM appointments WHERE id = %s", [appointment.pk]
     ).fetchone()
@@ -130,7 +135,7 @@ def naive_move(connection, appointment, slot):
     )
     if status != "booked" or free.fetchone() is None or busy.fetchone() is not None:
         return False
-    connection.execute(THINK)
+    wait()
     connection.execute("UPDATE available_slots SET status = 'booked' WHERE id = %s", [slot.pk])
     connection.execute("UPDATE available_slots SET status = 'available' WHERE id = %s", [old])
     connection.execute(
@@ -140,13 +145,13 @@ def naive_move(connection, appointment, slot):
     return True
 
 
-def naive_cancel(connection, appointment):
+def naive_cancel(connection, wait, appointment):
     status, slot_id = connection.execute(
         "SELECT status, slot_id FROM appointments WHERE id = %s", [appointment.pk]
     ).fetchone()
     if status != "booked":
         return False
-    connection.execute(THINK)
+    wait()
     connection.execute("UPDATE appointments SET status = 'cancelled' WHERE id = %s", [appointment.pk])
     connection.execute("UPDATE available_slots SET status = 'available' WHERE id = %s", [slot_id])
     return True
@@ -173,9 +178,8 @@ def test_64_clients_for_16_seats_make_16_appointments(clients):
 def test_control_64_naive_clients_for_16_seats_overbook(request):
     seats, patients = SlotFactory.create_batch(16), PatientFactory.create_batch(64)
     connect = request.getfixturevalue("naive")  # copies the rows made so far
-    pairs = [(patient, seats[number % 16]) for number, patient in enumerate(patients)]
-    won = race(naive_runners(connect, naive_book, pairs))
-    assert won.count(True) > 16
+    won = naive_race(connect, *[(naive_book, patient, seats[n % 16]) for n, patient in enumerate(patients)])
+    assert won == [True] * 64
     assert "shared" in what_is_wrong()
 
 
@@ -199,8 +203,7 @@ def test_one_patient_booked_by_32_clients_into_overlapping_seats_is_booked_once(
 def test_control_one_patient_booked_by_32_naive_clients_is_in_many_places(request):
     patient, seats = PatientFactory(), overlapping_seats(32)
     connect = request.getfixturevalue("naive")
-    won = race(naive_runners(connect, naive_book, [(patient, seat) for seat in seats]))
-    assert won.count(True) > 1
+    assert naive_race(connect, *[(naive_book, patient, seat) for seat in seats]) == [True] * 32
     assert "twice" in what_is_wrong()
 
 
@@ -222,7 +225,7 @@ def test_64_clients_hold_one_seat_and_one_gets_it(clients):
 def test_control_64_naive_clients_hold_one_seat_and_many_get_it(request):
     seat = SlotFactory()
     connect = request.getfixturevalue("naive")
-    assert race(naive_runners(connect, naive_hold, [(seat,)] * 64)).count(True) > 1
+    assert naive_race(connect, *[(naive_hold, seat)] * 64) == [True] * 64
 
 
 def test_a_seat_is_held_or_booked_never_both(clients):
@@ -242,10 +245,9 @@ def test_control_a_seat_is_naively_held_and_booked(request):
     seats = SlotFactory.create_batch(16)
     patients = PatientFactory.create_batch(16)
     connect = request.getfixturevalue("naive")
-    holds = naive_runners(connect, naive_hold, [(seat,) for seat in seats])
-    bookings = naive_runners(connect, naive_book, list(zip(patients, seats, strict=True)))
-    answers = race(holds + bookings)
-    assert any(held and taken for held, taken in zip(answers[:16], answers[16:], strict=True))
+    holds = [(naive_hold, seat) for seat in seats]
+    bookings = [(naive_book, patient, seat) for patient, seat in zip(patients, seats, strict=True)]
+    assert naive_race(connect, *holds, *bookings) == [True] * 32
 
 
 # --- moves -------------------------------------------------------------------------------------------------------
@@ -276,19 +278,18 @@ def test_control_seats_locked_in_no_order_deadlock(request):
     """A naive swap takes its own seat first, then the other's."""
     seats = SlotFactory.create_batch(2)
     connect = request.getfixturevalue("naive")
-    both_hold_one = threading.Barrier(2)
 
-    def swap(connection, own, other):
+    def swap(connection, wait, own, other):
         with connection.transaction():
             connection.execute("UPDATE available_slots SET status = 'available' WHERE id = %s", [own.pk])
-            both_hold_one.wait(10)
+            wait()
             try:
                 connection.execute("UPDATE available_slots SET status = 'booked' WHERE id = %s", [other.pk])
             except psycopg.errors.DeadlockDetected:
                 return "deadlock"
         return "moved"
 
-    assert "deadlock" in race(naive_runners(connect, swap, [seats, seats[::-1]]))
+    assert sorted(naive_race(connect, (swap, *seats), (swap, *seats[::-1]))) == ["deadlock", "moved"]
 
 
 def test_two_appointments_move_into_one_seat_and_one_gets_it(clients):
@@ -302,7 +303,7 @@ def test_two_appointments_move_into_one_seat_and_one_gets_it(clients):
 def test_control_two_appointments_move_naively_into_one_seat(request):
     one, other, target = booked(), booked(), SlotFactory()
     connect = request.getfixturevalue("naive")
-    race(naive_runners(connect, naive_move, [(one, target), (other, target)]))
+    naive_race(connect, (naive_move, one, target), (naive_move, other, target))
     assert "shared" in what_is_wrong()
 
 
@@ -338,7 +339,7 @@ def test_control_two_naive_moves_of_one_patient_overlap(request):
     one, other = booked(patient=patient), booked(patient=patient)
     targets = [SlotFactory(starts_at=in_days(20)), SlotFactory(starts_at=in_days(20, minute=10))]
     connect = request.getfixturevalue("naive")
-    race(naive_runners(connect, naive_move, [(one, targets[0]), (other, targets[1])]))
+    naive_race(connect, (naive_move, one, targets[0]), (naive_move, other, targets[1]))
     assert "twice" in what_is_wrong()
 
 
@@ -362,10 +363,8 @@ def test_a_cancelled_appointment_keeps_no_seat_whatever_moves_it(clients):
 def test_control_a_naively_cancelled_appointment_keeps_a_seat(request):
     pairs = [(booked(), SlotFactory()) for _ in range(10)]
     connect = request.getfixturevalue("naive")
-    race(
-        naive_runners(connect, naive_cancel, [(appointment,) for appointment, _ in pairs])
-        + naive_runners(connect, naive_move, pairs)
-    )
+    cancels = [(naive_cancel, appointment) for appointment, _ in pairs]
+    naive_race(connect, *cancels, *[(naive_move, *pair) for pair in pairs])
     assert "disagree" in what_is_wrong()
 
 
