@@ -33,7 +33,12 @@ from scheduling.models import AvailableSlot, VisitType
 from scheduling.operations import check_day_limit, digest, refuse
 
 NEW_TIME = ("needs_new_time_since", "needs_new_time_because")
-OF_SLOT = {"slot_id": "id", "visit_type": "visit_type_id"}  # what differs in name
+OF_SLOT = ("doctor_id", "department_id", "date", "time", "starts_at", "ends_at", "visit_type")  # columns of both
+
+LIMITED = """
+SELECT limit_per_doctor_day IS NOT NULL OR limit_per_patient IS NOT NULL
+FROM visit_types WHERE code = appointments.visit_type
+"""
 
 # Take the seat, if it is still to be had: for booking and for moving alike.
 CLAIM = f"""
@@ -60,10 +65,22 @@ FROM claimed, patients
 WHERE patients.id = %(patient_id)s AND patients.is_active
     AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
 ON CONFLICT DO NOTHING
-RETURNING *, (
-    SELECT limit_per_doctor_day IS NOT NULL OR limit_per_patient IS NOT NULL
-    FROM visit_types WHERE visit_types.code = visit_type
-) AS is_limited
+RETURNING *, ({LIMITED}) AS is_limited
+"""
+
+# The same for an appointment that is there, locked, and moves. No row means the same.
+MOVE = f"""
+WITH claimed AS ({CLAIM})
+UPDATE appointments
+SET slot_id = claimed.id, {", ".join(f"{name} = claimed.{name}" for name in OF_SLOT)},
+    needs_new_time_since = NULL, needs_new_time_because = '', updated_at = clock_timestamp()
+FROM claimed
+WHERE appointments.id = %(id)s AND NOT EXISTS (
+    SELECT FROM appointments AS other
+    WHERE other.patient_id = appointments.patient_id AND other.id <> appointments.id AND other.status = ANY(%(live)s)
+        AND other.starts_at < claimed.ends_at AND other.ends_at > claimed.starts_at
+)
+RETURNING appointments.*, ({LIMITED}) AS is_limited
 """
 # Advisory, until the end of the transaction: of a patient's visits of one type.
 LOCK_PATIENT = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'patient', %s::text, %s::text), 0))"
@@ -175,30 +192,25 @@ def reschedule(
     patient = Patient.objects.select_for_update(no_key=True).get(pk=appointment.patient_id)
     if not patient.is_active:
         raise PatientInactive
-    old_slot_id = appointment.slot_id
-    list(
-        AvailableSlot.objects.select_for_update(no_key=True)
-        .filter(pk__in=[old_slot_id, slot_id])
-        .order_by("pk")
-        .values_list("pk")
-    )
-    slot = _claim(slot_id, hold_token, is_staff=actor.is_staff)
-    moved = ("doctor_id", "department_id", "slot_id", "date", "time", "starts_at", "ends_at", "visit_type")
-    old = {name: getattr(appointment, name) for name in moved}
-    _refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
-    for name in moved:
-        setattr(appointment, name, getattr(slot, OF_SLOT.get(name, name)))
-    if appointment.needs_new_time_since is not None:
-        old |= {name: getattr(appointment, name) for name in NEW_TIME}
-        appointment.needs_new_time_since, appointment.needs_new_time_because = None, ""
-    appointment.save(update_fields=[*moved, *NEW_TIME, "updated_at"])
-    _free(old_slot_id)
-    if VisitType.objects.limited().filter(pk=appointment.visit_type).exists():
-        _check_limits(appointment)
-    signals.appointment_rescheduled.send(
-        sender=reschedule, actor=actor, appointment=appointment, old=old, reason=reason
-    )
-    return appointment
+    slots = AvailableSlot.objects.select_for_update(no_key=True).filter(pk__in=[appointment.slot_id, slot_id])
+    list(slots.order_by("pk").values_list("pk"))
+    parameters = {
+        "id": appointment.pk,
+        "slot_id": slot_id,
+        "live": list(LIVE),
+        "hold_digest": digest(hold_token),
+        "is_staff": actor.is_staff,
+    }
+    moved: Any = next(iter(Appointment.objects.raw(MOVE, parameters)), None)
+    if moved is None:
+        _explain_move(appointment, slot_id, hold_token, is_staff=actor.is_staff)
+    _free(appointment.slot_id)
+    if moved.is_limited:
+        _check_limits(moved)
+    changed = ("slot_id", *OF_SLOT, *(NEW_TIME if appointment.needs_new_time_since is not None else ()))
+    old = {name: getattr(appointment, name) for name in changed}
+    signals.appointment_rescheduled.send(sender=reschedule, actor=actor, appointment=moved, old=old, reason=reason)
+    return moved
 
 
 @operation("appointment.urgency_changed")
@@ -236,14 +248,6 @@ def _locked(appointment_id: uuid.UUID) -> Appointment:
 def _check_move(appointment: Appointment, target: Status) -> None:
     if target not in MOVES[appointment.status]:
         raise InvalidTransition(status=appointment.get_status_display(), target=str(target.label))
-
-
-def _claim(slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> AvailableSlot:
-    parameters = {"slot_id": slot_id, "hold_digest": digest(hold_token), "is_staff": is_staff}
-    slot = next(iter(AvailableSlot.objects.raw(CLAIM, parameters)), None)
-    if slot is None:
-        refuse(slot_id, hold_token, is_staff=is_staff)
-    return slot
 
 
 def _free(slot_id: uuid.UUID | None) -> None:
@@ -288,6 +292,12 @@ def _explain_booking(
     if slot is not None:
         # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
         _refuse_overlap(patient_id, slot)
+    refuse(slot_id, hold_token, is_staff=is_staff)
+
+
+def _explain_move(appointment: Appointment, slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:
+    if (slot := AvailableSlot.objects.filter(pk=slot_id).first()) is not None:
+        _refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
     refuse(slot_id, hold_token, is_staff=is_staff)
 
 

@@ -33,12 +33,6 @@ def minutes_field(label: Any, **kwargs: Any) -> models.PositiveSmallIntegerField
     )
 
 
-class VisitTypeQuerySet(models.QuerySet["VisitType"]):
-    def limited(self) -> "VisitTypeQuerySet":
-        """Those of which there may be only so many, on a day or of a patient."""
-        return self.filter(Q(limit_per_doctor_day__isnull=False) | Q(limit_per_patient__isnull=False))
-
-
 class VisitType(Record):
     """A kind of visit, and the rules of booking it. ``availability`` enforces them."""
 
@@ -76,8 +70,6 @@ class VisitType(Record):
         help_text=_("So many visits of this type still to come, at most."),
     )
     is_active = models.BooleanField(_("active"), default=True)
-
-    objects = VisitTypeQuerySet.as_manager()
 
     class Meta:
         db_table = "visit_types"
