@@ -71,7 +71,9 @@ class AppointmentAdmin(WorklistPages):
 
     @admin.display(description=_("when"))
     def when(self, appointment: Appointment) -> str:
-        return clock_html(appointment.date, appointment.time, appointment.department.time_zone)
+        return clock_html(
+            appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at
+        )
 
     @admin.display(description=_("patient"))
     def person(self, appointment: Appointment) -> str:
@@ -259,7 +261,9 @@ class AppointmentAdmin(WorklistPages):
         return self.not_found(request) if found is None else found
 
     def _label(self, appointment: Appointment) -> str:
-        when = clock_label(appointment.date, appointment.time, appointment.department.time_zone)
+        when = clock_label(
+            appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at
+        )
         return f"{appointment.patient}, {when}, {appointment.doctor}"
 
     def _done(self, request: HttpRequest, pk: Any, message: Any) -> HttpResponse:

@@ -49,7 +49,7 @@ def delay(before: Any, after: Any) -> str:
 
 
 def when_label(record: Any, zone: str) -> str:
-    return clock_label(record.date, record.time, zone)
+    return clock_label(record.date, record.time, zone, record.starts_at)
 
 
 def contact(patient: Patient) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def _waiting(appointment: Appointment, found: list[Alternative], names: dict[str
         "alternatives": [
             {
                 "slot_id": one.slot_id,
-                "when": clock_label(one.date, one.time, zone),
+                "when": when_label(one, zone),
                 "doctor": one.doctor,
                 "delay": delay(appointment.starts_at, one.starts_at),
                 "kinds": [KINDS[kind] for kind in one.kinds],

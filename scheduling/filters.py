@@ -107,8 +107,8 @@ class FirstAvailableFilter(SlotFilter):
         return queryset.filter(checked(department_id__in=self.departments))  # their doctors are known
 
     def doctors(self) -> list[str]:
-        """The doctors that are named, in their order; else those who belong to the department or have schedules in it,
-        and have the specialization."""
+        """The doctors that are named, in their order; else those who belong to the department, or have schedules or
+        single seats in it, and have the specialization."""
         asked = self.form.cleaned_data
         found = Doctor.objects.all()
         if asked["specialization"]:
@@ -117,8 +117,10 @@ class FirstAvailableFilter(SlotFilter):
             known = set(found.filter(pk__in=named).values_list("pk", flat=True))
             return [doctor for doctor in named if doctor in known]
         if asked["department"]:
-            visiting = Schedule.objects.filter(department_id__in=self.departments).values("doctor_id")
-            found = found.filter(Q(department_id__in=self.departments) | Q(pk__in=visiting))
+            here = Q(department_id__in=self.departments)
+            visiting = Schedule.objects.filter(here).values("doctor_id")
+            single = AvailableSlot.objects.order_by().filter(here, schedule=None, starts_at__gt=timezone.now())
+            found = found.filter(here | Q(pk__in=visiting) | Q(pk__in=single.values("doctor_id")))
         return list(found.values_list("pk", flat=True))
 
 

@@ -155,6 +155,14 @@ def test_a_doctor_of_another_department_who_has_sessions_here_is_among_them(api)
     assert ids(results(api, FIRST, "department=ears")) == keys(at_home)
 
 
+def test_a_guest_with_a_single_seat_and_no_schedule_is_found_in_that_department(api):
+    eyes, guest = DepartmentFactory(name="Eyes"), DoctorFactory(department=DepartmentFactory(name="Ears"))
+    here = SlotFactory(doctor=guest, department=eyes, schedule=None)
+    SlotFactory(doctor=DoctorFactory(), schedule=None)
+    assert ids(results(api, FIRST, "department=eyes")) == ids(results(api, SLOTS, "department=eyes")) == keys(here)
+    assert results(api, FIRST, "department=ears") == []
+
+
 def test_of_many_doctors_the_50_soonest_are_shown(api):
     eyes = DepartmentFactory(name="Eyes")
     made = [SlotFactory(doctor=DoctorFactory(department=eyes), starts_at=in_days(5 + n)) for n in range(52)]
