@@ -7,12 +7,11 @@ refusal with it.
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -71,9 +70,7 @@ class AppointmentAdmin(WorklistPages):
 
     @admin.display(description=_("when"))
     def when(self, appointment: Appointment) -> str:
-        return clock_html(
-            appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at
-        )
+        return clock_html(appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at)
 
     @admin.display(description=_("patient"))
     def person(self, appointment: Appointment) -> str:
@@ -261,9 +258,7 @@ class AppointmentAdmin(WorklistPages):
         return self.not_found(request) if found is None else found
 
     def _label(self, appointment: Appointment) -> str:
-        when = clock_label(
-            appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at
-        )
+        when = clock_label(appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at)
         return f"{appointment.patient}, {when}, {appointment.doctor}"
 
     def _done(self, request: HttpRequest, pk: Any, message: Any) -> HttpResponse:
@@ -276,20 +271,6 @@ class AppointmentAdmin(WorklistPages):
     def _page(
         self, request: HttpRequest, form: Any, *, title: Any, button: Any, original: Any = None, **context: Any
     ) -> HttpResponse:
-        fields = [field.name for field in form.visible_fields()]
-        page = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "button": button,
-            "form": form,
-            "adminform": AdminForm(form, [(None, {"fields": fields})], {}, model_admin=self),
-            "errors": form.errors,
-            "media": self.media + form.media,
-            "original": original,
-            "original_label": self._label(original) if original else "",
-            "version": version_of(original) if original else "",
-            "has_view_permission": self.has_view_permission(request),
-            **context,
-        }
-        return TemplateResponse(request, "console/step_form.html", page)
+        if original is not None:
+            context |= {"original_label": self._label(original), "version": version_of(original)}
+        return self.form_page(request, form, title=title, button=button, original=original, **context)

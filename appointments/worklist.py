@@ -10,7 +10,6 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
@@ -91,7 +90,7 @@ class WorklistPages(ReadOnlyAdmin):
         listed = list(shown.object_list)
         found = alternatives(listed)
         names = _visit_types()
-        return self._answer(
+        return self.own_page(
             request,
             "console/worklist.html",
             title=_("Appointments that need a new time"),
@@ -179,7 +178,7 @@ class WorklistPages(ReadOnlyAdmin):
         total = _chosen(request.GET).count()
         listed = list(_chosen(request.GET)[:AT_ONCE])
         moves, left = propose(listed)
-        return self._answer(
+        return self.own_page(
             request,
             "console/rebook_all.html",
             title=_("Rebook all"),
@@ -201,7 +200,7 @@ class WorklistPages(ReadOnlyAdmin):
         keys = [key for key, _about in (*report["moved"], *report["left"])]
         known = Appointment.objects.select_related("patient", "doctor", "department").in_bulk(keys)
         by_key = {str(key): appointment for key, appointment in known.items()}
-        return self._answer(
+        return self.own_page(
             request,
             "console/rebooking_report.html",
             title=_("Rebooked"),
@@ -213,10 +212,6 @@ class WorklistPages(ReadOnlyAdmin):
                 if key in by_key
             ],
         )
-
-    def _answer(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
-        page = {**self.admin_site.each_context(request), "opts": self.opts, **context}
-        return TemplateResponse(request, template, page)
 
 
 def _check(request: HttpRequest) -> None:

@@ -5,12 +5,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.http import urlencode
@@ -55,6 +57,40 @@ class ConsoleAdmin(admin.ModelAdmin):
         """Where a page of our own sends people who ask for what is not there, as the stock pages do."""
         self.message_user(request, _("There is no %s with this id.") % self.opts.verbose_name, messages.WARNING)
         return HttpResponseRedirect(reverse("admin:index"))
+
+    def own_page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """A page of our own, in the frame of the stock ones."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "has_view_permission": self.has_view_permission(request),
+        }
+        return TemplateResponse(request, template, frame | context)
+
+    def form_page(
+        self,
+        request: HttpRequest,
+        form: Any,
+        template: str = "console/step_form.html",
+        *,
+        note: Any = "",
+        **context: Any,
+    ) -> TemplateResponse:
+        """A page of our own that shows a form, as the stock ones do. ``note`` stands above the fields.
+
+        ``context``: ``title``, ``button``, and, when it is about a record, ``original``, ``original_label`` and
+        ``version``.
+        """
+        fields = [field.name for field in form.visible_fields()]
+        fieldsets: Any = [(None, {"fields": fields, "description": note})] if fields else []
+        shown = {
+            "form": form,
+            "adminform": AdminForm(form, fieldsets, {}, model_admin=self),
+            "errors": form.errors,
+            "media": self.media + form.media,
+            "original": None,
+        }
+        return self.own_page(request, template, **shown | context)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """The audit log tells it already."""

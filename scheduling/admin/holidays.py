@@ -124,7 +124,7 @@ class HolidayPage(_Base):
         context: dict[str, Any] = {"place": place, "title": title, "errors": place.errors}
         if not place.is_valid():
             context |= {"media": self.media + place.media}
-            return self._page(request, "console/holidays.html", context)
+            return self.own_page(request, "console/holidays.html", **context)
         chosen = place.cleaned_data
         country, region, department = chosen["country"], chosen["region"], chosen["department"]
         source = source_of(country, region, department)

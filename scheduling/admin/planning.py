@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
-from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -88,10 +86,12 @@ class PlanAdmin(ReadOnlyAdmin):
         do: Callable[[], tuple[Difference, Any, str]],
         ready: Callable[[], bool] = lambda: True,
         original: Any = None,
+        template: str = "console/plan_form.html",
         **context: Any,
     ) -> HttpResponse:
         """``preview`` gives what would be done, ``summary`` what to say of it; ``do`` does it, and gives what has been
-        done, the words for it, and where to go then. ``ready`` prepares both; False when the form now says why not."""
+        done, the words for it, and where to go then. ``ready`` prepares both; False when the form now says why not.
+        ``template`` shows the form."""
         context |= {"title": title, "original": original}
         if form.is_bound and "back" not in request.POST and form.is_valid() and ready():
             try:
@@ -107,31 +107,20 @@ class PlanAdmin(ReadOnlyAdmin):
                     self.message_user(request, _("This has been added already."), messages.WARNING)
                     return HttpResponseRedirect(self.page_of(request, form.cleaned_data["key"]))
                 form.refuse(error)
-        return self._form(request, form, **context)
+        return self._form(request, form, template, **context)
 
     def _form(
-        self,
-        request: HttpRequest,
-        form: Any,
-        *,
-        original: Any = None,
-        template: str = "console/plan_form.html",
-        **context: Any,
+        self, request: HttpRequest, form: Any, template: str, *, original: Any = None, **context: Any
     ) -> HttpResponse:
-        fields = [field.name for field in form.visible_fields()]
         context = {
             "button": _("Show what it does"),
-            "form": form,
-            "adminform": AdminForm(form, [(None, {"fields": fields})] if fields else [], {}, model_admin=self),
-            "errors": form.errors,
-            "media": self.media + form.media,
             "original_label": str(original) if original else "",
             # The version that was read: somebody else's change is never overwritten unseen.
             "version": (request.POST.get("version") or version_of(original)) if original else "",
             "original": original,
             **context,
         }
-        return self._page(request, template, context)
+        return self.form_page(request, form, template, **context)
 
     def _preview(self, request: HttpRequest, found: Difference, summary: list[Summary], **context: Any) -> HttpResponse:
         typed = [(name, text) for name, texts in request.POST.lists() if name not in OURS for text in texts]
@@ -146,16 +135,7 @@ class PlanAdmin(ReadOnlyAdmin):
             "affected": self._appointments(request, found.retired),
             "restored": self._appointments(request, found.restored),
         }
-        return self._page(request, "console/plan_preview.html", context)
-
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        page = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "has_view_permission": self.has_view_permission(request),
-            **context,
-        }
-        return TemplateResponse(request, template, page)
+        return self.own_page(request, "console/plan_preview.html", **context)
 
     def _appointments(self, request: HttpRequest, slot_ids: list[Any]) -> dict[str, Any]:
         """The appointments in these slots, soonest first: when, who (for those who may know), what kind."""

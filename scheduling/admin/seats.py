@@ -4,17 +4,15 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
-from booking_site.core.admin import ChoiceByAutocomplete, ConsoleAdmin
+from booking_site.core.admin import ChoiceByAutocomplete, ConsoleAdmin, submitted
 from booking_site.core.errors import DomainError, KeyReused
 from booking_site.core.ids import uuid7
 from booking_site.core.wallclock import duration_label
@@ -116,7 +114,7 @@ def add_seat_page(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpRespon
     else:
         instead = str(_("Who may overbook: %s.") % who_may_overbook())
     form: Any = SeatForm(
-        request.POST if request.method == "POST" else None,
+        submitted(request),
         initial={"visit_type": "consultation"}
         | {name: request.GET[name] for name in SeatForm.field_order if name in request.GET},
         model_admin=model_admin,
@@ -146,17 +144,6 @@ def add_seat_page(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpRespon
                 return HttpResponseRedirect(reverse("admin:index"))
             week = f"?doctor={slot.doctor_id}&date={slot.date}#day-{slot.date}"
             return HttpResponseRedirect(reverse("admin:scheduling_week") + week)
-    fields = [field.name for field in form.visible_fields()]
-    fieldsets: Any = [(None, {"fields": fields, "description": "" if may_overbook else instead})]
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "opts": model_admin.opts,
-        "title": _("Add a seat"),
-        "button": _("Add the seat"),
-        "form": form,
-        "adminform": AdminForm(form, fieldsets, {}, model_admin=model_admin),
-        "errors": form.errors,
-        "media": model_admin.media + form.media,
-        "has_view_permission": model_admin.has_view_permission(request),
-    }
-    return TemplateResponse(request, "console/step_form.html", context)
+    return model_admin.form_page(
+        request, form, title=_("Add a seat"), button=_("Add the seat"), note="" if may_overbook else instead
+    )

@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -71,10 +70,8 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     doctor, day = found.get("doctor"), found.get("date")
     if request.method == "POST":
         return _step(model_admin, request, doctor, day)
-    context = {
-        **model_admin.admin_site.each_context(request),
+    context: dict[str, Any] = {
         "is_nav_sidebar_enabled": False,  # seven days need the room
-        "opts": model_admin.opts,
         "title": _("Week of %s") % doctor.name if doctor else _("Week of a doctor"),
         "form": form,
         "media": model_admin.media + form.media,
@@ -103,7 +100,7 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
             "may_add": model_admin.has_add_permission(request) and doctor.is_active,
             "may_step": model_admin.has_withdraw_permission(request),
         }
-    return TemplateResponse(request, "console/week.html", context)
+    return model_admin.own_page(request, "console/week.html", **context)
 
 
 def _step(model_admin: Any, request: HttpRequest, doctor: Doctor | None, day: date | None) -> HttpResponse:
