@@ -1,5 +1,7 @@
+import pytest
 from hypothesis import settings
 
+pytest.register_assert_rewrite("booking_site.testing.problems")
 pytest_plugins = ["booking_site.testing.fixtures", "booking_site.testing.browser"]
 
 # A test that is slow on a busy machine is no failure.
