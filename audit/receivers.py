@@ -19,8 +19,13 @@ from scheduling.models import AvailableSlot
 
 
 def write(**kwargs: Any) -> None:
-    """Add one row, of what ``row`` takes: a plain INSERT, which waits for nobody."""
-    row(**kwargs).save(force_insert=True)
+    """Add one row, of what ``row`` takes."""
+    _add(row(**kwargs))
+
+
+def _add(made: AuditLog) -> None:
+    """A plain INSERT, which waits for nobody."""
+    made.save(force_insert=True)
 
 
 def row(
@@ -58,63 +63,42 @@ def of_appointment(appointment: Appointment, *names: str) -> dict[str, Any]:
     return values({name: getattr(appointment, name) for name in names})
 
 
-@receiver(appointments.appointment_booked)
-def booked(actor: Actor, appointment: Appointment, **kwargs: Any) -> None:
-    write(
+def appointment_row(actor: Actor, action: str, appointment: Appointment, **details: Any) -> AuditLog:
+    return row(
         actor=actor,
-        action="appointment.booked",
+        action=action,
         appointment_id=appointment.pk,
         object_type="appointment",
         object_id=appointment.pk,
-        details={
-            "new": of_appointment(
-                appointment, "status", "patient_id", "doctor_id", "slot_id", "starts_at", "ends_at", "reason", "source"
-            )
-        },
+        details=details,
     )
+
+
+@receiver(appointments.appointment_booked)
+def booked(actor: Actor, appointment: Appointment, **kwargs: Any) -> None:
+    new = of_appointment(
+        appointment, "status", "patient_id", "doctor_id", "slot_id", "starts_at", "ends_at", "reason", "source"
+    )
+    _add(appointment_row(actor, "appointment.booked", appointment, new=new))
 
 
 @receiver(appointments.appointment_cancelled)
 def cancelled(actor: Actor, appointment: Appointment, old: dict[str, Any], **kwargs: Any) -> None:
-    write(
-        actor=actor,
-        action="appointment.cancelled",
-        appointment_id=appointment.pk,
-        object_type="appointment",
-        object_id=appointment.pk,
-        details={
-            "old": values(old),
-            "new": of_appointment(appointment, "status", "patient_id", "slot_id", "cancellation_reason"),
-        },
-    )
+    new = of_appointment(appointment, "status", "patient_id", "slot_id", "cancellation_reason")
+    _add(appointment_row(actor, "appointment.cancelled", appointment, old=values(old), new=new))
 
 
 @receiver(appointments.appointment_rescheduled)
 def rescheduled(actor: Actor, appointment: Appointment, old: dict[str, Any], reason: str, **kwargs: Any) -> None:
-    write(
-        actor=actor,
-        action="appointment.rescheduled",
-        appointment_id=appointment.pk,
-        object_type="appointment",
-        object_id=appointment.pk,
-        details={
-            "old": values(old),
-            "new": of_appointment(appointment, *old, "patient_id"),
-            "reason": masked("reason", reason),
-        },
-    )
+    new = of_appointment(appointment, *old, "patient_id")
+    told = {"old": values(old), "new": new, "reason": masked("reason", reason)}
+    _add(appointment_row(actor, "appointment.rescheduled", appointment, **told))
 
 
 @receiver(appointments.appointment_urgency_changed)
 def urgency_changed(actor: Actor, appointment: Appointment, old: dict[str, Any], **kwargs: Any) -> None:
-    write(
-        actor=actor,
-        action="appointment.urgency_changed",
-        appointment_id=appointment.pk,
-        object_type="appointment",
-        object_id=appointment.pk,
-        details={"old": values(old), "new": of_appointment(appointment, *old, "patient_id")},
-    )
+    new = of_appointment(appointment, *old, "patient_id")
+    _add(appointment_row(actor, "appointment.urgency_changed", appointment, old=values(old), new=new))
 
 
 @receiver(appointments.appointments_need_new_time)
@@ -129,15 +113,9 @@ def keep_time(actor: Actor, appointments: list[Appointment], **kwargs: Any) -> N
 
 def _each(actor: Actor, action: str, affected: list[Appointment], **details: Any) -> None:
     """One row for each appointment, in one statement."""
+    names = ("patient_id", "doctor_id", "slot_id", "starts_at")
     rows = [
-        row(
-            actor=actor,
-            action=action,
-            appointment_id=appointment.pk,
-            object_type="appointment",
-            object_id=appointment.pk,
-            details={"new": of_appointment(appointment, "patient_id", "doctor_id", "slot_id", "starts_at"), **details},
-        )
+        appointment_row(actor, action, appointment, new=of_appointment(appointment, *names), **details)
         for appointment in affected
     ]
     AuditLog.objects.bulk_create(rows)
