@@ -120,6 +120,7 @@ class FirstAvailableFilter(SlotFilter):
             here = Q(department_id__in=self.departments)
             visiting = Schedule.objects.filter(here).values("doctor_id")
             single = AvailableSlot.objects.order_by().filter(here, schedule=None, starts_at__gt=timezone.now())
+            single = single.exclude(status__in=["booked", "withdrawn"])  # as in idx_slot_open_department
             found = found.filter(here | Q(pk__in=visiting) | Q(pk__in=single.values("doctor_id")))
         return list(found.values_list("pk", flat=True))
 
