@@ -15,12 +15,6 @@ LIST = "/admin/scheduling/availableslot/"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def scheduler(client):
-    client.force_login(staff("Scheduler"))
-    return client
-
-
 def step(client, name: str, slot: AvailableSlot) -> list[str]:
     answer = client.post(reverse(f"admin:scheduling_availableslot_{name}", args=[slot.pk]), follow=True)
     return [str(message) for message in answer.context["messages"]]

@@ -35,12 +35,6 @@ NEXT_YEAR = timezone.now().year + 1
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def scheduler(client):
-    client.force_login(staff("Scheduler"))
-    return client
-
-
 def page(name: str, closure: Closure) -> str:
     return reverse(f"admin:scheduling_closure_{name}", args=[closure.pk])
 

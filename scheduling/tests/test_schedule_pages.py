@@ -29,12 +29,6 @@ MONDAY = in_days(7).date() - timedelta(days=in_days(7).weekday()) + timedelta(da
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def scheduler(client):
-    client.force_login(staff("Scheduler"))
-    return client
-
-
 def page(name: str, schedule: Schedule) -> str:
     return reverse(f"admin:scheduling_schedule_{name}", args=[schedule.pk])
 
