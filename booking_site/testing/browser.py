@@ -62,8 +62,16 @@ def sign_in(page: Page, name: str = "reception") -> None:
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
+def ready(page: Page) -> None:
+    """Wait for the boxes of the autocompletes: scripts build and name them, a moment after the page has come."""
+    page.wait_for_load_state()
+    boxes = page.locator("select.admin-autocomplete + .select2-container [role=combobox][aria-label]")
+    expect(boxes).to_have_count(page.locator("select.admin-autocomplete").count())
+
+
 def choose(page: Page, field: str, text: str, option: str) -> None:
     """Choose from an autocomplete as people do who use the keyboard only."""
+    ready(page)
     page.get_by_role("combobox", name=field).focus()
     page.keyboard.press("Enter")
     page.keyboard.type(text)
@@ -73,7 +81,7 @@ def choose(page: Page, field: str, text: str, option: str) -> None:
 
 
 def accessible(page: Page) -> None:
-    expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)  # named by a script, a moment later
+    ready(page)
     before = len(page.complaints)
     found = Axe().run(page).response["violations"]
     page.evaluate("1")
