@@ -54,3 +54,10 @@ class InvalidTransition(Conflict):
 
     def __init__(self, *, status: str, target: str) -> None:
         super().__init__(f"An appointment that is {status} cannot become {target}.")
+
+
+class MailRefused(Conflict):
+    """The slip was not sent. ``code``: ``no_mail_server``, ``no_address``, ``no_consent`` or ``mail_failed``."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail, code=code)

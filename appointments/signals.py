@@ -10,6 +10,7 @@
 ``appointments_keep_time``: it has changed back. actor: Actor; appointments: [Appointment]
 ``appointments_rebooked``: many at once were given new times, each with its own signal. sender: rebook_all; actor;
     counts: see ``rebooking.Report.counts``
+``slip_sent``: the slip is on its way by mail. sender: send_slip; actor: Actor; appointment: Appointment; email: str
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 
@@ -22,4 +23,5 @@ appointment_urgency_changed = Signal()
 appointments_need_new_time = Signal()
 appointments_keep_time = Signal()
 appointments_rebooked = Signal()
+slip_sent = Signal()
 history_loaded = Signal()

@@ -126,6 +126,12 @@ def rebooked(actor: Actor, counts: dict[str, int], **kwargs: Any) -> None:
     write(actor=actor, action="appointments.rebooked", object_type="appointment", details={"new": counts})
 
 
+@receiver(appointments.slip_sent)
+def slip_sent(actor: Actor, appointment: Appointment, email: str, **kwargs: Any) -> None:
+    new = of_appointment(appointment, "patient_id") | values({"email": email})
+    _add(appointment_row(actor, "appointment.slip_sent", appointment, new=new))
+
+
 @receiver(appointments.history_loaded)
 def history_loaded(actor: Actor, source: str, count: int, **kwargs: Any) -> None:
     write(actor=actor, action="appointment.imported", details={"new": {"source": source, "count": count}})

@@ -183,6 +183,7 @@ HOLD_MINUTES = 5  # unless a client asks for another length, of 15 at most
 HOLDS_PER_CLIENT = env.int("HOLDS_PER_CLIENT", default=50)  # seats that one client may hold at a time
 HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are made of schedules
 REBOOK_WITHIN_DAYS = 90  # of the old time: how far ahead new times are looked for when many are rebooked at once
+NO_SHOW_AFTER_MINUTES = env.int("NO_SHOW_AFTER_MINUTES", default=60)  # after the start; see mark_no_shows
 IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
 
 SPECTACULAR_SETTINGS = {
@@ -233,6 +234,19 @@ OAUTH2_PROVIDER = {
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CORS_URLS_REGEX = r"^/(api|oauth)/"
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+
+# --- mail ----------------------------------------------------------------------------------------------------
+
+EMAIL_URL = env.str("EMAIL_URL", default="filemail:///" if LOCAL else "")
+SENDS_MAIL = bool(EMAIL_URL)  # without a mail server nothing is sent, and no page offers it
+_mail = env.email_url_config(EMAIL_URL or "dummymail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"] or VAR_DIR / "mail"
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "localhost", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds: a person waits before the page
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Hospital reception <reception@localhost>")
 
 # --- security ------------------------------------------------------------------------------------------------
 
@@ -285,5 +299,6 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
+        "fpdf": {"level": "ERROR"},  # it would name the letters of names that no font has
     },
 }
