@@ -61,3 +61,8 @@ class MailRefused(Conflict):
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail, code=code)
+
+
+class NothingToUndo(InvalidTransition):
+    def __init__(self, detail: str) -> None:
+        Conflict.__init__(self, detail)

@@ -9,7 +9,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget, RelatedFieldWidget
 from django.utils.translation import gettext_lazy as _
 
 from appointments.idempotency import Idempotency
-from appointments.models import Appointment
+from appointments.models import Appointment, CancellationCode
 from booking_site.core.admin import ChoiceByAutocomplete
 from booking_site.core.ids import uuid7
 from doctors.models import Department, Doctor
@@ -96,4 +96,10 @@ class MoveForm(SlotForm):
 
 
 class CancelForm(forms.Form):
+    code = forms.ChoiceField(label=_("Kind of reason"), required=False, choices=[("", "-"), *CancellationCode.choices])
     reason = reason_field(_("Why it is cancelled"))
+
+    @property
+    def why(self) -> dict[str, Any]:
+        """For ``operations.cancel``."""
+        return {"cancellation_code": self.cleaned_data["code"], "reason": self.cleaned_data["reason"]}

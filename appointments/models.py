@@ -30,9 +30,31 @@ MOVES: dict[str, frozenset[str]] = {
     Status.CANCELLED: frozenset(),
     Status.NO_SHOW: frozenset(),
 }
+BEFORE = {target: status for status, targets in MOVES.items() for target in targets}  # each is reached from one only
+# The moment at which a status was reached.
+MOMENTS: dict[str, str] = {
+    Status.BOOKED: "booked_at",
+    Status.CHECKED_IN: "checked_in_at",
+    Status.IN_PROGRESS: "started_at",
+    Status.COMPLETED: "completed_at",
+    Status.CANCELLED: "cancelled_at",
+    Status.NO_SHOW: "no_show_at",
+}
 LIVE = (Status.BOOKED, Status.CHECKED_IN, Status.IN_PROGRESS)  # the patient is, or is to be, somewhere
 SEATLESS = (Status.CANCELLED, Status.NO_SHOW)  # every other status holds its seat
 FINISHED = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
+
+
+class CancellationCode(models.TextChoices):
+    """Who gave it up and why, for the numbers; in words it is in ``cancellation_reason``."""
+
+    PATIENT = "patient", _("The patient asked for it")
+    ILL = "ill", _("The patient is ill")
+    NOT_NEEDED = "not_needed", _("No longer needed")
+    HOSPITAL = "hospital", _("The hospital cannot keep it")
+    MISTAKE = "mistake", _("Booked by mistake")
+    DIED = "died", _("The patient has died")
+    OTHER = "other", _("Another reason")
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
@@ -93,6 +115,9 @@ class Appointment(IdentifiedRecord):
     # Its slot lies in no session of the doctor any more, or in a closure. Set and taken back by ``retiring``.
     needs_new_time_since = models.DateTimeField(_("needs a new time since"), null=True, blank=True)
     needs_new_time_because = models.CharField(_("because"), max_length=300, blank=True, default="", db_default="")
+    cancellation_code = models.CharField(
+        _("kind of cancellation"), max_length=12, choices=CancellationCode, blank=True, default="", db_default=""
+    )
     cancellation_reason = models.TextField(_("cancellation reason"), blank=True, max_length=2000)
     booked_at = models.DateTimeField(_("booked at"))
     checked_in_at = models.DateTimeField(_("checked in at"), null=True, blank=True)
@@ -108,6 +133,10 @@ class Appointment(IdentifiedRecord):
         ordering = ["starts_at", "id"]
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
+        permissions = [
+            ("attend_appointment", "Can check patients in and keep the queue moving"),
+            ("report_appointment", "Can see the numbers"),
+        ]
         indexes = [
             models.Index(fields=["patient", "status"], name="idx_patient_status"),
             models.Index(fields=["doctor", "status"], name="idx_doctor_status"),
@@ -177,6 +206,12 @@ class Appointment(IdentifiedRecord):
                 condition=Q(needs_new_time_since__isnull=True, needs_new_time_because="")
                 | Q(needs_new_time_since__isnull=False, status=Status.BOOKED),
                 violation_error_code="new_time_unneeded",
+            ),
+            models.CheckConstraint(
+                name="appointment_cancellation_code_known",
+                condition=Q(cancellation_code="")
+                | Q(cancellation_code__in=CancellationCode.values, status=Status.CANCELLED),
+                violation_error_code="invalid_cancellation_code",
             ),
         ]
 

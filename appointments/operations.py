@@ -7,32 +7,27 @@ Locks are taken in one order everywhere: appointment, patient, slots by key.
 
 import uuid
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
 from appointments import signals
-from appointments.exceptions import (
-    AppointmentNotFound,
-    DoctorMismatch,
-    InvalidTransition,
-    PatientDoubleBooked,
-    PatientInactive,
-    PatientLimitReached,
-    PatientNotFound,
-)
+from appointments.exceptions import AppointmentNotFound, InvalidTransition, NothingToUndo, PatientInactive
 from appointments.idempotency import Idempotency, earlier_answer, remember
-from appointments.models import LIVE, MOVES, Appointment, Status
+from appointments.models import BEFORE, LIVE, MOMENTS, MOVES, SEATLESS, Appointment, Status
+from appointments.refusals import check_limits, explain_booking, explain_move, refuse_overlap
 from booking_site.core.actor import Actor
 from booking_site.core.ids import uuid7
 from booking_site.core.operations import check_version, operation
 from patients.models import Patient
 from scheduling.availability import CLAIMABLE_SQL
-from scheduling.models import AvailableSlot, VisitType
-from scheduling.operations import check_day_limit, digest, refuse
+from scheduling.exceptions import SlotUnavailable
+from scheduling.models import AvailableSlot
+from scheduling.operations import digest
 
 NEW_TIME = ("needs_new_time_since", "needs_new_time_because")
+CANCELLATION = ("cancellation_code", "cancellation_reason")
 OF_SLOT = ("doctor_id", "department_id", "date", "time", "starts_at", "ends_at", "visit_type")  # columns of both
 
 LIMITED = """
@@ -82,8 +77,12 @@ WHERE appointments.id = %(id)s AND NOT EXISTS (
 )
 RETURNING appointments.*, ({LIMITED}) AS is_limited
 """
-# Advisory, until the end of the transaction: of a patient's visits of one type.
-LOCK_PATIENT = "SELECT pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'patient', %s::text, %s::text), 0))"
+# Give back the seat of a visit that is undone, unless somebody else has it by now.
+SEAT_AGAIN = """
+UPDATE available_slots
+SET status = 'booked', held_until = NULL, held_by = '', hold_digest = '', updated_at = clock_timestamp()
+WHERE id = %s AND (status = 'available' OR (status = 'held' AND held_until <= statement_timestamp()))
+"""
 
 
 @operation("appointment.booked")
@@ -122,9 +121,9 @@ def book(
     }
     appointment: Any = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
     if appointment is None:
-        _explain_booking(patient_id, slot_id, doctor_id, hold_token, is_staff=actor.is_staff)
+        explain_booking(patient_id, slot_id, doctor_id, hold_token, is_staff=actor.is_staff)
     if appointment.is_limited:
-        _check_limits(appointment)
+        check_limits(appointment)
     remember(idempotency, appointment.pk)
     signals.appointment_booked.send(sender=book, actor=actor, appointment=appointment)
     return appointment
@@ -136,10 +135,13 @@ def cancel(
     actor: Actor,
     appointment_id: uuid.UUID,
     reason: str = "",
+    cancellation_code: str = "",
     expected_versions: frozenset[str] | None = None,
     idempotency: Idempotency | None = None,
 ) -> Appointment:
     """Cancel an appointment and free its seat. Cancelling twice is harmless and keeps the first reason.
+
+    ``cancellation_code`` is one of ``CancellationCode``, or empty where nobody says.
 
     Raises AppointmentNotFound, InvalidTransition, PreconditionFailed, KeyReused.
     """
@@ -150,14 +152,7 @@ def cancel(
     if appointment.status == Status.CANCELLED:
         return appointment
     check_version(appointment, expected_versions)
-    _check_move(appointment, Status.CANCELLED)
-    old = {"status": appointment.status}
-    appointment.status = Status.CANCELLED
-    appointment.cancelled_at = timezone.now()
-    appointment.cancellation_reason = reason
-    appointment.needs_new_time_since, appointment.needs_new_time_because = None, ""
-    appointment.save(update_fields=["status", "cancelled_at", "cancellation_reason", *NEW_TIME, "updated_at"])
-    _free(appointment.slot_id)
+    old = _to(appointment, Status.CANCELLED, cancellation_code=cancellation_code, cancellation_reason=reason)
     signals.appointment_cancelled.send(sender=cancel, actor=actor, appointment=appointment, old=old)
     return appointment
 
@@ -203,14 +198,97 @@ def reschedule(
     }
     moved: Any = next(iter(Appointment.objects.raw(MOVE, parameters)), None)
     if moved is None:
-        _explain_move(appointment, slot_id, hold_token, is_staff=actor.is_staff)
+        explain_move(appointment, slot_id, hold_token, is_staff=actor.is_staff)
     _free(appointment.slot_id)
     if moved.is_limited:
-        _check_limits(moved)
+        check_limits(moved)
     changed = ("slot_id", *OF_SLOT, *(NEW_TIME if appointment.needs_new_time_since is not None else ()))
     old = {name: getattr(appointment, name) for name in changed}
     signals.appointment_rescheduled.send(sender=reschedule, actor=actor, appointment=moved, old=old, reason=reason)
     return moved
+
+
+@operation("appointment.checked_in")
+def check_in(*, actor: Actor, appointment_id: uuid.UUID, **kwargs: Any) -> Appointment:
+    """The patient is here. ``expected_versions``, ``idempotency``: as of ``cancel``.
+
+    Raises AppointmentNotFound, InvalidTransition, PreconditionFailed, KeyReused; so do the next three.
+    """
+    return _step(actor, appointment_id, Status.CHECKED_IN, "appointment.checked_in", **kwargs)
+
+
+@operation("appointment.started")
+def start(*, actor: Actor, appointment_id: uuid.UUID, **kwargs: Any) -> Appointment:
+    """The patient is with the doctor."""
+    return _step(actor, appointment_id, Status.IN_PROGRESS, "appointment.started", **kwargs)
+
+
+@operation("appointment.completed")
+def complete(*, actor: Actor, appointment_id: uuid.UUID, **kwargs: Any) -> Appointment:
+    """The visit is over. It keeps its seat."""
+    return _step(actor, appointment_id, Status.COMPLETED, "appointment.completed", **kwargs)
+
+
+@operation("appointment.no_show")
+def mark_no_show(*, actor: Actor, appointment_id: uuid.UUID, **kwargs: Any) -> Appointment:
+    """The patient has not come. The seat is free again."""
+    return _step(actor, appointment_id, Status.NO_SHOW, "appointment.no_show", **kwargs)
+
+
+@operation("appointment.undone")
+def undo(
+    *,
+    actor: Actor,
+    appointment_id: uuid.UUID,
+    expected_versions: frozenset[str] | None = None,
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """Take the last step back, on the day (of the site) that it was done. What had given up its seat needs it again.
+
+    Raises AppointmentNotFound, NothingToUndo (an InvalidTransition), PatientInactive, SlotUnavailable,
+    PatientDoubleBooked, PatientLimitReached, PreconditionFailed, KeyReused.
+    """
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    appointment = _locked(appointment_id)
+    remember(idempotency, appointment.pk)
+    check_version(appointment, expected_versions)
+    if (refusal := why_not_undone(appointment)) is not None:
+        raise refusal
+    undone, moment = appointment.status, MOMENTS[appointment.status]
+    emptied = [moment, *(CANCELLATION if undone == Status.CANCELLED else ())]
+    old = {name: getattr(appointment, name) for name in ("status", *emptied)}
+    if undone in SEATLESS:
+        _seat_again(appointment)
+    appointment.status = BEFORE[undone]
+    setattr(appointment, moment, None)
+    for name in emptied[1:]:
+        setattr(appointment, name, "")
+    if appointment.status == Status.BOOKED and _is_retiring(appointment.slot_id):
+        appointment.needs_new_time_since = timezone.now()
+        appointment.needs_new_time_because = "The doctor's plan has changed."
+    appointment.save(update_fields=["status", *emptied, *NEW_TIME, "updated_at"])
+    if undone in SEATLESS:
+        check_limits(appointment)
+    signals.appointment_status_changed.send(
+        sender=undo, actor=actor, appointment=appointment, old=old, action="appointment.undone"
+    )
+    return appointment
+
+
+def why_not_undone(appointment: Appointment) -> NothingToUndo | None:
+    """What keeps the last step from being taken back, as far as the appointment itself tells (see ``undo``)."""
+    if appointment.status not in BEFORE:
+        return NothingToUndo("Nothing has been done with this appointment that could be undone.")
+    if appointment.slot_id is None:
+        return NothingToUndo("This appointment comes from imported history, which stays as it is.")
+    zone = appointment.department.tz
+    if (
+        getattr(appointment, MOMENTS[appointment.status]).astimezone(zone).date()
+        != timezone.now().astimezone(zone).date()
+    ):
+        return NothingToUndo("A step can be undone on the day it was done, and that day is over.")
+    return None
 
 
 @operation("appointment.urgency_changed")
@@ -245,9 +323,56 @@ def _locked(appointment_id: uuid.UUID) -> Appointment:
     return appointment
 
 
-def _check_move(appointment: Appointment, target: Status) -> None:
+def _step(
+    actor: Actor,
+    appointment_id: uuid.UUID,
+    target: Status,
+    action: str,
+    *,
+    expected_versions: frozenset[str] | None = None,
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """One of the steps at the front desk."""
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    appointment = _locked(appointment_id)
+    remember(idempotency, appointment.pk)
+    check_version(appointment, expected_versions)
+    old = _to(appointment, target)
+    signals.appointment_status_changed.send(sender=_step, actor=actor, appointment=appointment, old=old, action=action)
+    return appointment
+
+
+def _to(appointment: Appointment, target: Status, **more: Any) -> dict[str, Any]:
+    """Let the (locked) appointment reach ``target``, if ``MOVES`` allows it. Returns what was before."""
     if target not in MOVES[appointment.status]:
         raise InvalidTransition(status=appointment.get_status_display(), target=str(target.label))
+    old = {"status": appointment.status}
+    changed = {"status": target, MOMENTS[target]: timezone.now(), **more}
+    if appointment.needs_new_time_since is not None:
+        changed |= {"needs_new_time_since": None, "needs_new_time_because": ""}
+    for name, value in changed.items():
+        setattr(appointment, name, value)
+    appointment.save(update_fields=[*changed, "updated_at"])
+    if target in SEATLESS:
+        _free(appointment.slot_id)
+    return old
+
+
+def _seat_again(appointment: Appointment) -> None:
+    """Claim the seat that a cancelled or missed appointment has given up. The patient is locked as in a move."""
+    patient = Patient.objects.select_for_update(no_key=True).get(pk=appointment.patient_id)
+    if not patient.is_active:
+        raise PatientInactive
+    refuse_overlap(appointment.patient_id, appointment, but=appointment.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(SEAT_AGAIN, [appointment.slot_id])
+        if cursor.rowcount == 0:
+            raise SlotUnavailable("The seat has been given away or taken off since. Book another time.")
+
+
+def _is_retiring(slot_id: uuid.UUID | None) -> bool:
+    return AvailableSlot.objects.filter(pk__in=[slot_id], retiring=True).exists()
 
 
 def _free(slot_id: uuid.UUID | None) -> None:
@@ -257,58 +382,4 @@ def _free(slot_id: uuid.UUID | None) -> None:
             "UPDATE available_slots SET status = CASE WHEN retiring THEN 'withdrawn' ELSE 'available' END, "
             "retiring = FALSE, updated_at = clock_timestamp() WHERE id = %s AND status = 'booked'",
             [slot_id],
-        )
-
-
-def _check_limits(appointment: Appointment) -> None:
-    """After a booking: refuse it when it was one too many of its type, on the doctor's day or of the patient.
-
-    Two at once may each have seen room for one more; each lock lets the second count the first.
-    """
-    kind = VisitType.objects.get(pk=appointment.visit_type)
-    if kind.limit_per_doctor_day is not None and appointment.slot_id is not None:
-        check_day_limit(appointment.slot_id)
-    if kind.limit_per_patient is not None:
-        with connection.cursor() as cursor:
-            cursor.execute(LOCK_PATIENT, [appointment.patient_id, kind.pk])
-        ahead = Appointment.objects.filter(
-            patient_id=appointment.patient_id, status=Status.BOOKED, visit_type=kind.pk, starts_at__gt=timezone.now()
-        )
-        if ahead.count() > kind.limit_per_patient:
-            raise PatientLimitReached(kind.name, kind.limit_per_patient)
-
-
-def _explain_booking(
-    patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str, *, is_staff: bool
-) -> NoReturn:
-    patient = Patient.objects.filter(pk=patient_id).first()
-    if patient is None:
-        raise PatientNotFound
-    slot: Any = AvailableSlot.objects.filter(pk=slot_id).first()
-    if slot is not None and doctor_id is not None and slot.doctor_id != doctor_id:
-        raise DoctorMismatch
-    if not patient.is_active:
-        raise PatientInactive
-    if slot is not None:
-        # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
-        _refuse_overlap(patient_id, slot)
-    refuse(slot_id, hold_token, is_staff=is_staff)
-
-
-def _explain_move(appointment: Appointment, slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:
-    if (slot := AvailableSlot.objects.filter(pk=slot_id).first()) is not None:
-        _refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
-    refuse(slot_id, hold_token, is_staff=is_staff)
-
-
-def _refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot, but: uuid.UUID | None = None) -> None:
-    others = Appointment.objects.select_related("doctor").filter(
-        patient_id=patient_id, status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
-    )
-    if but is not None:
-        others = others.exclude(pk=but)
-    if (other := others.first()) is not None:
-        raise PatientDoubleBooked(
-            f"The patient already has an appointment then: {other.date} {other.time:%H:%M}, {other.doctor.name}. "
-            "Move or cancel that one, or choose another time."
         )

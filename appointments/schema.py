@@ -1,6 +1,6 @@
 """The calls about appointments, as the OpenAPI document shows them."""
 
-from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest
+from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest, StepRequest
 from booking_site.api.problems import (
     BAD_IDEMPOTENCY_KEY,
     BAD_IF_MATCH,
@@ -34,6 +34,7 @@ APPOINTMENT = {
     "visit_type": "consultation",
     "source": "api",
     "booked_by": "client:patient portal",
+    "cancellation_code": "",
     "cancellation_reason": "",
     "is_urgent": False,
     "needs_new_time_since": None,
@@ -51,6 +52,7 @@ CANCELLED = APPOINTMENT | {
     "id": "0198c5f3-02b7-7a90-a8e4-6f1d5c3b2a20",
     "status": "cancelled",
     "cancelled_at": "2030-05-09T18:02:33.907112+02:00",
+    "cancellation_code": "patient",
     "cancellation_reason": "The patient is away that week",
     "updated_at": "2030-05-09T16:02:33.907112Z",
 }
@@ -60,6 +62,26 @@ MOVED = APPOINTMENT | {
     "starts_at": "2030-05-14T10:00:00+02:00",
     "ends_at": "2030-05-14T10:30:00+02:00",
     "updated_at": "2030-05-03T11:20:05.443021Z",
+}
+CHECKED_IN = APPOINTMENT | {
+    "status": "checked_in",
+    "checked_in_at": "2030-05-14T09:02:11.640913+02:00",
+    "updated_at": "2030-05-14T07:02:11.640913Z",
+}
+STARTED = CHECKED_IN | {
+    "status": "in_progress",
+    "started_at": "2030-05-14T09:17:45.081526+02:00",
+    "updated_at": "2030-05-14T07:17:45.081526Z",
+}
+COMPLETED = STARTED | {
+    "status": "completed",
+    "completed_at": "2030-05-14T09:41:30.225104+02:00",
+    "updated_at": "2030-05-14T07:41:30.225104Z",
+}
+NO_SHOW = APPOINTMENT | {
+    "status": "no_show",
+    "no_show_at": "2030-05-14T10:30:00.118402+02:00",
+    "updated_at": "2030-05-14T08:30:00.118402Z",
 }
 DOCTOR_MISMATCH = Refusal(400, "doctor_mismatch", "The slot belongs to another doctor.", field="doctor_id")
 PATIENT_NOT_FOUND = Refusal(404, "patient_not_found", "There is no patient with this id.")
@@ -79,6 +101,23 @@ PATIENT_LIMIT = Refusal(
 )
 INVALID_TRANSITION = Refusal(409, "invalid_transition", "An appointment that is completed cannot become cancelled.")
 CHANGING = (BAD_IDEMPOTENCY_KEY, BAD_IF_MATCH, APPOINTMENT_NOT_FOUND, INVALID_TRANSITION, BUSY, STALE, KEY_REUSED)
+
+
+def step(id: str, summary: str, description: str, answer: dict, *more: Refusal) -> Call:
+    """A step at the front desk: a POST without a body."""
+    return Call(
+        id=id,
+        summary=summary,
+        description=description,
+        request=StepRequest,
+        body={},
+        response=AppointmentSerializer,
+        answer=answer,
+        takes=("IdempotencyKey", "IfMatch"),
+        gives=("ETag",),
+        refusals=(*CHANGING, *more),
+    )
+
 
 CALLS = {
     "list": Call(
@@ -126,7 +165,11 @@ CALLS = {
         summary="Cancel an appointment and free its seat",
         description="Cancelling twice is harmless and keeps the first reason.",
         request=CancelRequest,
-        body={"appointment_id": CANCELLED["id"], "reason": "The patient is away that week"},
+        body={
+            "appointment_id": CANCELLED["id"],
+            "reason": "The patient is away that week",
+            "cancellation_code": "patient",
+        },
         response=AppointmentSerializer,
         answer=CANCELLED,
         takes=("IdempotencyKey", "IfMatch"),
@@ -152,5 +195,21 @@ CALLS = {
             PATIENT_LIMIT,
             PATIENT_INACTIVE,
         ),
+    ),
+    "check_in": step("checkIn", "The patient is here", "From `booked` to `checked_in`.", CHECKED_IN),
+    "start": step("startVisit", "The patient is with the doctor", "From `checked_in` to `in_progress`.", STARTED),
+    "complete": step("completeVisit", "The visit is over", "From `in_progress` to `completed`.", COMPLETED),
+    "no_show": step(
+        "markNoShow", "The patient has not come", "From `booked` to `no_show`. The seat is free again.", NO_SHOW
+    ),
+    "undo": step(
+        "undoStep",
+        "Take the last step back",
+        "On the day, at the site, that it was done. An appointment that gave up its seat needs it to be still free.",
+        APPOINTMENT,
+        *SLOT_UNAVAILABLE,
+        DOUBLE_BOOKED,
+        PATIENT_LIMIT,
+        PATIENT_INACTIVE,
     ),
 }

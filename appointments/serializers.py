@@ -3,7 +3,7 @@ from typing import Any
 from django.db.models import F
 from rest_framework import serializers
 
-from appointments.models import Status
+from appointments.models import MOMENTS, CancellationCode, Status
 from booking_site.api.serializers import (
     Flag,
     Identifier,
@@ -15,17 +15,15 @@ from booking_site.api.serializers import (
     localize,
 )
 
-MOMENTS = ("booked_at", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at")
-
 
 class AppointmentSerializer(RowSerializer):
     """An appointment. ``date`` and ``time`` are the wall clock at the site; instants carry the site's offset."""
 
     columns = (
         *("id", "patient_id", "doctor_id", "department_id", "slot_id", "status", "reason", "date", "time"),
-        *("starts_at", "ends_at", "requested_datetime", "visit_type", "source", "booked_by", "cancellation_reason"),
-        *("is_urgent", "needs_new_time_since", "needs_new_time_because"),
-        *MOMENTS,
+        *("starts_at", "ends_at", "requested_datetime", "visit_type", "source", "booked_by", "cancellation_code"),
+        *("cancellation_reason", "is_urgent", "needs_new_time_since", "needs_new_time_because"),
+        *MOMENTS.values(),
         *("created_at", "updated_at"),
     )
     expressions = {
@@ -52,6 +50,7 @@ class AppointmentSerializer(RowSerializer):
     visit_type = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # a column; DRF takes declared fields out of the class
     booked_by = serializers.CharField()
+    cancellation_code = serializers.ChoiceField([("", ""), *CancellationCode.choices])
     cancellation_reason = serializers.CharField()
     is_urgent = serializers.BooleanField(help_text="First in line for a new time.")
     needs_new_time_since = serializers.DateTimeField(
@@ -70,8 +69,12 @@ class AppointmentSerializer(RowSerializer):
     @classmethod
     def finish(cls, row: dict[str, Any]) -> dict[str, Any]:
         row["department"] = row.pop("department_name")
-        localize(row, "starts_at", "ends_at", "requested_datetime", "needs_new_time_since", *MOMENTS)
+        localize(row, "starts_at", "ends_at", "requested_datetime", "needs_new_time_since", *MOMENTS.values())
         return row
+
+
+class StepRequest(StrictSerializer):
+    """A step at the front desk needs no more than its address."""
 
 
 class BookRequest(StrictSerializer):
@@ -89,6 +92,9 @@ class BookRequest(StrictSerializer):
 class CancelRequest(StrictSerializer):
     appointment_id = Identifier()
     reason = Text(max_length=2000, required=False, allow_blank=True)
+    cancellation_code = serializers.ChoiceField(
+        CancellationCode.choices, required=False, help_text="What kind of reason, for the statistics."
+    )
 
 
 class RescheduleRequest(StrictSerializer):

@@ -4,6 +4,8 @@
 ``appointment_cancelled``: sender: cancel; actor: Actor; appointment: Appointment; old: {field: value}
 ``appointment_rescheduled``: sender: reschedule; actor: Actor; appointment: Appointment; old: {field: value};
     reason: str
+``appointment_status_changed``: a step at the front desk, or its undoing. actor: Actor; appointment: Appointment;
+    old: {field: value}; action: the dotted name of the step
 ``appointment_urgency_changed``: sender: set_urgent; actor: Actor; appointment: Appointment; old: {field: value}
 ``appointments_need_new_time``: the plan has changed under them. actor: Actor; appointments: [Appointment];
     because: str
@@ -19,6 +21,7 @@ from django.dispatch import Signal
 appointment_booked = Signal()
 appointment_cancelled = Signal()
 appointment_rescheduled = Signal()
+appointment_status_changed = Signal()
 appointment_urgency_changed = Signal()
 appointments_need_new_time = Signal()
 appointments_keep_time = Signal()

@@ -1,5 +1,6 @@
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import orjson
 from rest_framework.exceptions import ValidationError
@@ -10,7 +11,7 @@ from appointments.filters import AppointmentFilter
 from appointments.idempotency import Idempotency
 from appointments.models import Appointment
 from appointments.schema import CALLS
-from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest
+from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest, StepRequest
 from booking_site.api.pagination import KeysetPagination
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
@@ -29,6 +30,11 @@ class AppointmentViewSet(RowViewSet):
         "book": "appointments:write",
         "cancel": "appointments:write",
         "reschedule": "appointments:write",
+        "check_in": "frontdesk:write",
+        "start": "frontdesk:write",
+        "complete": "frontdesk:write",
+        "no_show": "frontdesk:write",
+        "undo": "frontdesk:write",
     }
 
     def book(self, request: Any) -> Response:
@@ -46,24 +52,40 @@ class AppointmentViewSet(RowViewSet):
     def reschedule(self, request: Any) -> Response:
         return self._change(request, operations.reschedule, RescheduleRequest)
 
-    def _change(self, request: Any, operation: Any, form_class: Any) -> Response:
+    def check_in(self, request: Any, pk: str) -> Response:
+        return self._change(request, operations.check_in, StepRequest, appointment_id=UUID(pk))
+
+    def start(self, request: Any, pk: str) -> Response:
+        return self._change(request, operations.start, StepRequest, appointment_id=UUID(pk))
+
+    def complete(self, request: Any, pk: str) -> Response:
+        return self._change(request, operations.complete, StepRequest, appointment_id=UUID(pk))
+
+    def no_show(self, request: Any, pk: str) -> Response:
+        return self._change(request, operations.mark_no_show, StepRequest, appointment_id=UUID(pk))
+
+    def undo(self, request: Any, pk: str) -> Response:
+        return self._change(request, operations.undo, StepRequest, appointment_id=UUID(pk))
+
+    def _change(self, request: Any, operation: Any, form_class: Any, **of_address: Any) -> Response:
         form = form_class(data=request.data)
         form.is_valid(raise_exception=True)
         appointment = operation(
             actor=actor_of(request),
             expected_versions=self.expected_versions(),
-            idempotency=_idempotency(request, operation.__name__),
+            idempotency=_idempotency(request, operation.__name__, *of_address.values()),
+            **of_address,
             **form.validated_data,
         )
         return self.answer(appointment.pk)
 
 
-def _idempotency(request: Any, operation: str) -> Idempotency | None:
+def _idempotency(request: Any, operation: str, *of_address: UUID) -> Idempotency | None:
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return None
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise ValidationError({"Idempotency-Key": ["1 to 255 printable ASCII characters."]}, code="invalid")
-    body = orjson.dumps([operation, request.data], option=orjson.OPT_SORT_KEYS)
+    body = orjson.dumps([operation, *of_address, request.data], option=orjson.OPT_SORT_KEYS)
     actor = actor_of(request)
     return Idempotency(client=actor.id, key=key, fingerprint=hashlib.sha256(body).hexdigest())

@@ -84,7 +84,7 @@ def booked(actor: Actor, appointment: Appointment, **kwargs: Any) -> None:
 
 @receiver(appointments.appointment_cancelled)
 def cancelled(actor: Actor, appointment: Appointment, old: dict[str, Any], **kwargs: Any) -> None:
-    new = of_appointment(appointment, "status", "patient_id", "slot_id", "cancellation_reason")
+    new = of_appointment(appointment, "status", "patient_id", "slot_id", "cancellation_code", "cancellation_reason")
     _add(appointment_row(actor, "appointment.cancelled", appointment, old=values(old), new=new))
 
 
@@ -93,6 +93,12 @@ def rescheduled(actor: Actor, appointment: Appointment, old: dict[str, Any], rea
     new = of_appointment(appointment, *old, "patient_id")
     told = {"old": values(old), "new": new, "reason": masked("reason", reason)}
     _add(appointment_row(actor, "appointment.rescheduled", appointment, **told))
+
+
+@receiver(appointments.appointment_status_changed)
+def status_changed(actor: Actor, appointment: Appointment, old: dict[str, Any], action: str, **kwargs: Any) -> None:
+    new = of_appointment(appointment, *old, "patient_id", "slot_id")
+    _add(appointment_row(actor, action, appointment, old=values(old), new=new))
 
 
 @receiver(appointments.appointment_urgency_changed)

@@ -3,6 +3,7 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import connection, models
 from django.db.models import Q
@@ -33,6 +34,7 @@ class Department(IdentifiedRecord):
         ordering = ["name"]
         verbose_name = _("department")
         verbose_name_plural = _("departments")
+        permissions = [("oversee_department", "Sees every department")]
         constraints = [
             models.CheckConstraint(
                 name="department_name_present",
@@ -120,6 +122,38 @@ class Doctor(Record):
         if not self.id:
             self.id = next_code()
         super().save(*args, **kwargs)
+
+
+class StaffProfile(Record):
+    """Where a user of the console works, which says what they see (``booking_site.core.scope``). A clinician is one of
+    the doctors."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="staff_profile", verbose_name=_("user")
+    )
+    all_departments = models.BooleanField(
+        _("all departments"), default=False, help_text=_("Sees every department, also those to come.")
+    )
+    departments = models.ManyToManyField(
+        Department, blank=True, related_name="staff", verbose_name=_("departments"), help_text=_("Sees these.")
+    )
+    doctor = models.OneToOneField(
+        Doctor,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="staff_profile",
+        verbose_name=_("doctor"),
+        help_text=_("Who they are, of the doctors: sees their own appointments."),
+    )
+
+    class Meta:
+        db_table = "staff_profiles"
+        verbose_name = _("place of work")
+        verbose_name_plural = _("places of work")
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 def next_code() -> str:

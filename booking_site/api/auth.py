@@ -23,7 +23,7 @@ PERMISSIONS = {
     "slots:hold": ("appointments.add_appointment",),
     "appointments:read": ("appointments.view_appointment",),
     "appointments:write": ("appointments.add_appointment", "appointments.change_appointment"),
-    "frontdesk:write": ("appointments.change_appointment",),
+    "frontdesk:write": ("appointments.attend_appointment",),
     "audit:read": ("audit.view_auditlog",),
 }
 

@@ -29,5 +29,9 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     ("reschedule-appointment", AppointmentViewSet, {"post": "reschedule"}),
     ("appointments", AppointmentViewSet, {"get": "list"}),
     (f"appointments/(?P<pk>{UUID_PATTERN})", AppointmentViewSet, {"get": "retrieve"}),
+    *(
+        (f"appointments/(?P<pk>{UUID_PATTERN})/{step}", AppointmentViewSet, {"post": step.replace("-", "_")})
+        for step in ("check-in", "start", "complete", "no-show", "undo")
+    ),
 ]
 urlpatterns = [re_path(rf"^{pattern}/?\Z", viewset.as_view(actions)) for pattern, viewset, actions in CALLS]

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
-from appointments.worklist import may_rebook
+from appointments.steps import may_rebook
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
 

@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory
 from appointments import operations
 from appointments.models import Appointment
 from booking_site.core.actor import Actor
-from doctors.models import Department, Doctor
+from doctors.models import Department, Doctor, StaffProfile
 from patients.models import Patient
 from scheduling.models import AvailableSlot, Closure, Schedule, VisitType
 
@@ -125,8 +125,14 @@ def booked(**kwargs) -> Appointment:
     return operations.book(actor=TESTER, patient_id=patient.pk, slot_id=slot.pk, **kwargs)
 
 
-def staff(role: str, **kwargs) -> User:
-    """A member of staff in a role of the migration, who can sign in to the console."""
+def staff(role: str, *departments: Department, doctor: Doctor | None = None, **kwargs) -> User:
+    """A member of staff in a role of the migration, who can sign in to the console.
+
+    Sees these departments, or every one without them; a clinician only the appointments of ``doctor``.
+    """
     user = User.objects.create_user(role.lower(), password=PASSWORD, is_staff=True, **kwargs)
     user.groups.add(Group.objects.get(name=role))
+    everywhere = not departments and doctor is None
+    profile = StaffProfile.objects.create(user=user, doctor=doctor, all_departments=everywhere)
+    profile.departments.set(departments)
     return user

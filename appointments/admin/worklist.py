@@ -20,6 +20,7 @@ from appointments.alternatives import KINDS, Alternative, alternatives
 from appointments.idempotency import Idempotency
 from appointments.models import Appointment
 from appointments.rebooking import AT_ONCE, Left, Move, in_line, propose, rebook_all
+from appointments.steps import may_rebook
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import ReadOnlyAdmin, version_in
 from booking_site.core.errors import DomainError
@@ -31,11 +32,6 @@ from scheduling.models import VisitType
 PER_PAGE = 20
 REPORT = "rebooked"  # the session's last report: appointments by their id, no patient's data
 FILTERS = {"doctor": "doctor_id", "department": "department_id", "because": "needs_new_time_because"}
-PERMISSIONS = ("appointments.change_appointment", "patients.view_patient")
-
-
-def may_rebook(user: Any) -> bool:
-    return user.has_perms(PERMISSIONS)
 
 
 def delay(before: Any, after: Any) -> str:

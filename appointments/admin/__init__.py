@@ -1,0 +1,3 @@
+from appointments.admin.appointments import AppointmentAdmin
+
+__all__ = ["AppointmentAdmin"]

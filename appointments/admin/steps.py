@@ -1,0 +1,80 @@
+"""The steps at the front desk: buttons beside an appointment, wherever it is shown."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+
+from appointments.models import Appointment
+from appointments.steps import STEPS, may_take
+from booking_site.core.actor import actor_of
+from booking_site.core.errors import DomainError, Invalid
+from booking_site.core.operations import version_of
+
+
+def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
+    """POST ``step`` (a name of STEPS) and ``next`` (where to go then; the page it came from without it), ``version`` in
+    the query (what the page showed).
+
+    Answers with a redirect and a message, or, to a script that accepts JSON, with ``{"id", "status", "label",
+    "version"}`` or ``{"code", "detail"}``.
+    """
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    appointment = model_admin.get_object(request, unquote(object_id))
+    if appointment is None:
+        return model_admin.not_found(request)
+    step = STEPS.get(request.POST.get("step", ""))
+    if step is None:
+        return _refused(request, Invalid(str(_("Choose what to do."))))
+    if not may_take(request.user, step, appointment):
+        raise PermissionDenied
+    try:
+        if step.target is None or appointment.status != step.target:  # the second of two clicks finds it done
+            step.operation(
+                actor=actor_of(request),
+                appointment_id=appointment.pk,
+                expected_versions=frozenset(request.GET.getlist("version")) or None,
+            )
+    except DomainError as error:
+        return _refused(request, error)
+    appointment = model_admin.get_object(request, str(appointment.pk))
+    if _wants_json(request):
+        return JsonResponse(described(appointment))
+    messages.success(request, step.done % model_admin.label(appointment))
+    return _back(request, appointment)
+
+
+def described(appointment: Appointment) -> dict[str, str]:
+    return {
+        "id": str(appointment.pk),
+        "status": appointment.status,
+        "label": str(appointment.get_status_display()),
+        "version": version_of(appointment),
+    }
+
+
+def _refused(request: HttpRequest, error: DomainError) -> HttpResponse:
+    if _wants_json(request):
+        return JsonResponse({"code": error.code, "detail": error.detail}, status=error.status_code)
+    messages.error(request, error.detail)
+    return _back(request)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.accepts("application/json") and not request.accepts("text/html")
+
+
+def _back(request: HttpRequest, appointment: Appointment | None = None) -> HttpResponse:
+    """To where the page said, or to that page, if it is one of ours."""
+    for to in (request.POST.get("next"), request.headers.get("Referer")):
+        if to and url_has_allowed_host_and_scheme(to, allowed_hosts={request.get_host()}):
+            return HttpResponseRedirect(to)
+    if appointment is not None:
+        return HttpResponseRedirect(reverse("admin:appointments_appointment_change", args=[appointment.pk]))
+    return HttpResponseRedirect(reverse("admin:index"))

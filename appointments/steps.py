@@ -1,0 +1,122 @@
+"""Which steps a person may take with an appointment now: what the console offers, everywhere in the same way.
+
+Whether a step is allowed is for ``operations`` to say. Here it is what makes sense to offer: nobody is checked in for
+next week at the desk, nor marked as missed before the time has come.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from appointments import operations
+from appointments.models import MOVES, Appointment, Status
+from booking_site.core.scope import scope_of
+
+ATTEND = "appointments.attend_appointment"
+CHANGE = "appointments.change_appointment"
+REBOOK = (CHANGE, "patients.view_patient")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step. ``done``: what is said after it, with the appointment in words for %s."""
+
+    name: str
+    label: str | Promise
+    done: str | Promise
+    operation: Callable[..., Appointment]
+    target: Status | None  # None: back to the status before
+
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step(
+            name="check_in",
+            label=_("Check in"),
+            done=_("Checked in: %s."),
+            operation=operations.check_in,
+            target=Status.CHECKED_IN,
+        ),
+        Step(
+            name="start",
+            label=pgettext_lazy("of a visit", "Start"),
+            done=_("With the doctor: %s."),
+            operation=operations.start,
+            target=Status.IN_PROGRESS,
+        ),
+        Step(
+            name="complete",
+            label=_("Complete"),
+            done=_("Completed: %s."),
+            operation=operations.complete,
+            target=Status.COMPLETED,
+        ),
+        Step(
+            name="no_show",
+            label=_("No-show"),
+            done=_("Marked as a no-show: %s."),
+            operation=operations.mark_no_show,
+            target=Status.NO_SHOW,
+        ),
+        Step(name="undo", label=_("Undo"), done=_("Undone: %s."), operation=operations.undo, target=None),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A button (``step``, a POST) or a link (``url``) beside an appointment."""
+
+    label: str | Promise
+    step: str = ""
+    url: str = ""
+
+
+def may_take(user: Any, step: Step, appointment: Appointment) -> bool:
+    """Whether the person may take this step with this appointment, whatever its status."""
+    needed = CHANGE if step.target is None and appointment.status == Status.CANCELLED else ATTEND
+    return user.has_perm(needed) and scope_of(user).allows(
+        department_id=appointment.department_id, doctor_id=appointment.doctor_id
+    )
+
+
+def may_rebook(user: Any) -> bool:
+    """May give new times to those whose doctor's plan has changed."""
+    return user.has_perms(REBOOK)
+
+
+def offered(appointment: Appointment, user: Any, now: datetime | None = None) -> list[Offer]:
+    """What to offer beside the appointment, the likeliest first. ``appointment`` needs its department at hand."""
+    now = now or timezone.now()
+    offers = [
+        Offer(step.label, step=step.name)
+        for step in STEPS.values()
+        if _makes_sense(step, appointment, now) and may_take(user, step, appointment)
+    ]
+    scope = scope_of(user)
+    is_seen = scope.allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id)
+    if appointment.status == Status.BOOKED and user.has_perm(CHANGE) and is_seen:
+        for name, label in (("move", pgettext_lazy("an appointment", "Move")), ("cancel", _("Cancel"))):
+            offers.append(Offer(label, url=reverse(f"admin:appointments_appointment_{name}", args=[appointment.pk])))
+    return offers
+
+
+def _makes_sense(step: Step, appointment: Appointment, now: datetime) -> bool:
+    if step.target is None:
+        return operations.why_not_undone(appointment) is None
+    if step.target not in MOVES[appointment.status]:
+        return False
+    if step.target == Status.NO_SHOW:
+        return appointment.starts_at <= now
+    if step.target == Status.CHECKED_IN:
+        today = now.astimezone(appointment.department.tz).date()
+        return appointment.date == today
+    return True

@@ -1,0 +1,62 @@
+"""What of the hospital a member of staff may see: all of it, the departments they belong to, or their own patients.
+
+Permissions say what somebody may do; the scope says with which rows. Who has no ``doctors.StaffProfile`` belongs to no
+department yet, and sees no rows.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``departments``: whose rows are seen. ``doctor``: the code of the doctor that the person is, whose own rows are
+    seen, whatever the department; empty for none. ``everything``: no limit."""
+
+    everything: bool = False
+    departments: frozenset[uuid.UUID] = frozenset()
+    doctor: str = ""
+
+    def q(self, department: str = "department", doctor: str = "doctor") -> Q:
+        """The condition on rows with these (paths to) foreign keys."""
+        if self.everything:
+            return Q()
+        own = Q(**{doctor: self.doctor}) if self.doctor else Q()
+        theirs = Q(**{f"{department}__in": self.departments}) if self.departments else Q()
+        return own | theirs or Q(pk__in=[])
+
+    def allows(self, *, department_id: uuid.UUID, doctor_id: str) -> bool:
+        """The same of one row."""
+        return self.everything or department_id in self.departments or (bool(self.doctor) and doctor_id == self.doctor)
+
+    @property
+    def is_own_only(self) -> bool:
+        """A clinician, who sees their own day and nobody else's."""
+        return bool(self.doctor) and not self.everything and not self.departments
+
+
+def scope_of(user: Any) -> Scope:
+    """Two queries, once for each user object (that is, request)."""
+    if (known := getattr(user, "_scope", None)) is not None:
+        return known
+    scope = _scope_of(user)
+    user._scope = scope
+    return scope
+
+
+def _scope_of(user: Any) -> Scope:
+    if not user.is_active:
+        return Scope()
+    if user.has_perm("doctors.oversee_department"):
+        return Scope(everything=True)
+    profile = getattr(user, "staff_profile", None)
+    if profile is None:
+        return Scope()
+    return Scope(
+        everything=profile.all_departments,
+        departments=frozenset(profile.departments.values_list("pk", flat=True)),
+        doctor=profile.doctor_id or "",
+    )
