@@ -96,7 +96,7 @@ class MoveForm(SlotForm):
 
 
 class CancelForm(forms.Form):
-    code = forms.ChoiceField(label=_("Kind of reason"), required=False, choices=[("", "-"), *CancellationCode.choices])
+    code = forms.ChoiceField(label=_("Kind of reason"), choices=[("", _("Choose")), *CancellationCode.choices])
     reason = reason_field(_("Why it is cancelled"))
 
     @property

@@ -187,7 +187,7 @@ def test_a_page_that_is_no_longer_true_does_nothing_and_then_shows_what_is(recep
     appointment, mine, theirs = booked(), SlotFactory(), SlotFactory()
     stale = version_of(appointment)
     reception.post(page("move", appointment), {"key": KEY, "slot": theirs.pk, "version": stale})
-    for name, form in (("move", {"key": KEY, "slot": mine.pk}), ("cancel", {"reason": "ill"})):
+    for name, form in (("move", {"key": KEY, "slot": mine.pk}), ("cancel", {"code": "ill", "reason": "ill"})):
         answer = reception.post(page(name, appointment), {**form, "version": stale})
         assert "It has changed since you read it" in answer.content.decode()
         appointment.refresh_from_db()
@@ -197,7 +197,7 @@ def test_a_page_that_is_no_longer_true_does_nothing_and_then_shows_what_is(recep
 
 def test_reception_cancels_and_twice_is_harmless(reception):
     appointment = booked()
-    form = {"reason": "is ill", "version": version_of(appointment)}
+    form = {"code": "ill", "reason": "is ill", "version": version_of(appointment)}
     for _ in range(2):
         answer = reception.post(page("cancel", appointment), form, follow=True)
         assert said(answer)[0].startswith("Cancelled: ")
@@ -218,7 +218,9 @@ def test_those_who_may_not_move_or_cancel_see_no_button_and_get_no_further(clien
         assert page(name, appointment) not in text
         assert client.get(page(name, appointment)).status_code == 403
         assert client.post(page(name, appointment), {"key": KEY, "slot": SlotFactory().pk}).status_code == 403
-    client.post(LIST, {"action": "cancel_selected", "_selected_action": [appointment.pk], "confirmed": "yes"})
+    client.post(
+        LIST, {"action": "cancel_selected", "_selected_action": [appointment.pk], "confirmed": "yes", "code": "ill"}
+    )
     appointment.refresh_from_db()
     assert appointment.status == "booked"
 
@@ -232,7 +234,9 @@ def test_several_are_cancelled_with_one_reason_and_those_refused_are_named(recep
     assert asked.status_code == 200
     assert str(one.patient) in asked.content.decode()
     assert not Appointment.objects.filter(status="cancelled").exists()
-    answer = reception.post(f"{LIST}?day=all", {**chosen, "confirmed": "yes", "reason": "Dr is ill"}, follow=True)
+    answer = reception.post(
+        f"{LIST}?day=all", {**chosen, "confirmed": "yes", "code": "ill", "reason": "Dr is ill"}, follow=True
+    )
     assert said(answer)[-1] == "Cancelled: 2."
     assert str(done.patient) in said(answer)[0]
     reasons = Appointment.objects.filter(status="cancelled").values_list("cancellation_reason", flat=True)

@@ -8,10 +8,12 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
 from appointments.steps import may_rebook
+from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
 
@@ -46,7 +48,8 @@ class ConsoleSite(AdminSite):
         return LabelledAutocomplete.as_view(admin_site=self)(request)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Every page of the console: a refusal by permission is announced, for the audit log."""
+        """Every page of the console: a refusal by permission is announced, for the audit log; a form that is sent when
+        the session has ended waits for its sender to sign in."""
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -64,4 +67,15 @@ class ConsoleSite(AdminSite):
                 )
                 raise
 
-        return super().admin_view(guarded, cacheable)
+        protected = super().admin_view(guarded, cacheable)
+
+        @wraps(view)
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not self.has_permission(request) and request.path != reverse("admin:logout"):
+                if is_script(request):
+                    return refuse_script()
+                if request.method == "POST" and (answer := sign_in_again(self, request)) is not None:
+                    return answer
+            return protected(request, *args, **kwargs)
+
+        return entered

@@ -70,6 +70,7 @@ def test_reception_finds_books_meets_a_taken_seat_moves_and_cancels(page, clinic
     assert appointment.slot == clinic[2]
 
     page.get_by_role("link", name="Cancel", exact=True).click()
+    page.get_by_label("Kind of reason").select_option("ill")
     page.get_by_label("Why it is cancelled").fill("has recovered")
     page.get_by_role("button", name="Cancel the appointment").click()
     expect(page.locator(".messagelist")).to_contain_text("Cancelled: Łucja Wójcik")
