@@ -66,3 +66,22 @@ class MailRefused(Conflict):
 class NothingToUndo(InvalidTransition):
     def __init__(self, detail: str) -> None:
         Conflict.__init__(self, detail)
+
+
+class NoFreeSeat(Conflict):
+    """``next_one``: when and with whom the next free seat is; empty when there is none at all."""
+
+    code = "no_free_seat"
+
+    def __init__(self, next_one: str) -> None:
+        there = f"The next one is {next_one}." if next_one else "There is none on a later day either."
+        super().__init__(f"No seat is free today any more. {there}")
+
+
+class AlreadyToday(Conflict):
+    """``which``: when and with whom."""
+
+    code = "already_today"
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"The patient has an appointment today already: {which}. Check in for that one instead.")

@@ -106,7 +106,7 @@ class Appointment(IdentifiedRecord):
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
     visit_type = models.CharField(_("visit type"), max_length=40, default="consultation")
-    source = models.CharField(_("source"), max_length=40)  # api, console, demo, import:<profile>
+    source = models.CharField(_("source"), max_length=40)  # api, console, walk_in, demo, import:<profile>
     external_id = models.CharField(_("number at the source"), max_length=100, null=True, blank=True)
     booked_by = models.CharField(_("booked by"), max_length=200, blank=True)
     is_urgent = models.BooleanField(

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from appointments import operations
-from appointments.models import MOVES, Appointment, Status
+from appointments.models import LIVE, MOVES, Appointment, Status
 from booking_site.core.scope import scope_of
 
 ATTEND = "appointments.attend_appointment"
@@ -106,6 +106,8 @@ def offered(appointment: Appointment, user: Any, now: datetime | None = None) ->
     if appointment.status == Status.BOOKED and user.has_perm(CHANGE) and is_seen:
         for name, label in (("move", pgettext_lazy("an appointment", "Move")), ("cancel", _("Cancel"))):
             offers.append(Offer(label, url=reverse(f"admin:appointments_appointment_{name}", args=[appointment.pk])))
+    if appointment.status in LIVE and user.has_perm("appointments.view_appointment") and is_seen:
+        offers.append(Offer(_("Slip"), url=reverse("admin:appointments_appointment_slip", args=[appointment.pk])))
     return offers
 
 

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from appointments.admin.booking import book_page
 from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.moving import move_page
+from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import step_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
@@ -29,7 +30,16 @@ from booking_site.core.wallclock import clock_html, clock_label, moment_label
 from patients.models import Patient
 from scheduling.days import DayFilter
 
-PAGES = {"move": move_page, "cancel": cancel_page, "step": step_page}
+# The pages of one appointment: name, address below its own, page.
+PAGES = (
+    ("move", "move/", move_page),
+    ("cancel", "cancel/", cancel_page),
+    ("step", "step/", step_page),
+    ("slip", "slip/", slip_page),
+    ("slip_pdf", "slip.pdf", pdf_file),
+    ("slip_ics", "slip.ics", ics_file),
+    ("slip_send", "slip/send/", send_page),
+)
 
 
 @admin.register(Appointment)
@@ -129,14 +139,14 @@ class AppointmentAdmin(WorklistPages):
     # --- booking, moving, cancelling: each page in a module of its own ----------------------------------------
 
     def get_urls(self) -> list[Any]:
-        def view(name: str, page: Any) -> Any:
+        def view(name: str, route: str, page: Any) -> Any:
             def run(request: HttpRequest, object_id: str) -> HttpResponse:
                 return page(self, request, object_id)
 
-            route = f"<path:object_id>/{name}/"
-            return path(route, self.admin_site.admin_view(run), name=f"appointments_appointment_{name}")
+            name = f"appointments_appointment_{name}"
+            return path(f"<path:object_id>/{route}", self.admin_site.admin_view(run), name=name)
 
-        return [*(view(name, page) for name, page in PAGES.items()), *super().get_urls()]
+        return [*(view(*page) for page in PAGES), *super().get_urls()]
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -1,0 +1,157 @@
+"""Patients who come without an appointment: the next free seat of today, and checked in at once."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+
+from appointments.exceptions import AlreadyToday, NoFreeSeat, PatientInactive, PatientNotFound
+from appointments.idempotency import Idempotency, earlier_answer, remember
+from appointments.models import LIVE, Appointment, Status
+from appointments.operations import book, check_in
+from booking_site.core.actor import Actor
+from booking_site.core.errors import Invalid
+from booking_site.core.operations import operation
+from booking_site.core.wallclock import clock_label
+from doctors.models import Department, Doctor
+from patients.models import Patient
+from scheduling.days import on
+from scheduling.exceptions import SlotUnavailable
+from scheduling.models import AvailableSlot, SlotQuerySet, VisitType
+from scheduling.seats import add_seat
+
+SOURCE = "walk_in"
+ROUND_TO = timedelta(minutes=5)  # an extra seat begins at the next full five minutes
+TRIES = 20  # seats that may fall through one after the other: each has a limit of its own in its way
+
+
+@operation("appointment.walked_in")
+def walk_in(
+    *,
+    actor: Actor,
+    patient_id: uuid.UUID,
+    department_id: uuid.UUID | None = None,
+    doctor_id: str | None = None,
+    visit_type: str | None = None,
+    reason: str = "",
+    overbook: bool = False,
+    overbook_reason: str = "",
+    although_booked: bool = False,
+    idempotency: Idempotency | None = None,
+) -> Appointment:
+    """Book the next free seat of today of this doctor, department and kind of visit, and check the patient in.
+
+    At least a doctor or a department is given. ``overbook``: not a free seat but one more, beside what the doctor has
+    at the next full five minutes, with ``overbook_reason``; needs ``doctor_id`` and ``visit_type``. (Who may do that is
+    for the page to check.) ``although_booked``: also when the patient is expected today already.
+
+    A seat that somebody else is taking at this moment is passed over. Raises PatientNotFound, PatientInactive,
+    AlreadyToday, NoFreeSeat, PatientDoubleBooked, PatientLimitReached, Invalid, KeyReused, and for an extra seat
+    InvalidPlan, InClosure, SeatOverbooks.
+    """
+    if (made := earlier_answer(idempotency)) is not None:
+        return Appointment.objects.get(pk=made)
+    if not (department_id or doctor_id):
+        raise _invalid("department", "Choose a department or a doctor.")
+    # Two desks at once: the second sees what the first has booked.
+    patient = Patient.objects.select_for_update(no_key=True).filter(pk=patient_id).first()
+    if patient is None:
+        raise PatientNotFound
+    if not patient.is_active:
+        raise PatientInactive
+    if not although_booked and (expected := [one for one in today_of(patient_id) if one.status in LIVE]):
+        raise AlreadyToday(_when_and_who(expected[0]))
+    given: dict[str, Any] = {"actor": actor, "patient_id": patient_id, "reason": reason}
+    appointment: Appointment | None
+    if overbook:
+        slot = _extra_seat(actor, department_id, doctor_id, visit_type, overbook_reason)
+        appointment = book(slot_id=slot.pk, source=SOURCE, **given)
+    else:
+        appointment = _next_seat(given, free_today(department_id, doctor_id, visit_type))
+    if appointment is None:
+        raise NoFreeSeat(_next_one(department_id, doctor_id, visit_type))
+    remember(idempotency, appointment.pk)
+    return check_in(actor=actor, appointment_id=appointment.pk)
+
+
+def free_today(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> SlotQuerySet:
+    """The free seats from now to the end of the site's day that staff may book, soonest first."""
+    return _free(department_id, doctor_id, visit_type).filter(on("today"))
+
+
+def today_of(patient_id: uuid.UUID) -> list[Appointment]:
+    """What a patient has today, by the day of each site, but what was cancelled: soonest first."""
+    found = Appointment.objects.filter(on("today"), patient_id=patient_id).exclude(status=Status.CANCELLED)
+    return list(found.select_related("patient", "doctor", "department"))
+
+
+def _free(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> SlotQuerySet:
+    given = {"department_id": department_id, "doctor_id": doctor_id, "visit_type_id": visit_type}
+    wanted = Q(**{name: value for name, value in given.items() if value})
+    slots = AvailableSlot.objects.free(to_staff=True).filter(wanted).select_related("doctor", "department")
+    return slots.order_by("starts_at", "id")
+
+
+def _next_seat(given: dict[str, Any], free: SlotQuerySet) -> Appointment | None:
+    """Book the first seat that nobody else has a hand on and that the patient has time for."""
+    busy = Appointment.objects.live().filter(patient_id=given["patient_id"], ends_at__gt=timezone.now())
+    for begin, end in busy.order_by().values_list("starts_at", "ends_at"):
+        free = free.exclude(starts_at__lt=end, ends_at__gt=begin)
+    fell_through: list[uuid.UUID] = []
+    while len(fell_through) < TRIES:
+        slots = free.exclude(pk__in=fell_through).select_for_update(no_key=True, skip_locked=True, of=("self",))
+        if (slot := slots.first()) is None:
+            return None
+        try:
+            return book(slot_id=slot.pk, source=SOURCE, **given)
+        except SlotUnavailable:  # the doctor's day is full of this kind: somebody else had the last one
+            fell_through.append(slot.pk)
+    return None
+
+
+def _extra_seat(
+    actor: Actor, department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None, note: str
+) -> AvailableSlot:
+    doctor = Doctor.objects.filter(pk=doctor_id).first()
+    if doctor is None:
+        raise _invalid("doctor", "Choose the doctor who is to be overbooked.")
+    kind = VisitType.objects.filter(pk=visit_type).first()
+    if kind is None:
+        raise _invalid("visit_type", "Choose the kind of visit: it says how long the extra seat is.")
+    if not note.strip():
+        raise _invalid("overbook_reason", f"Say why {doctor.name} is overbooked.")
+    department = Department.objects.filter(pk=department_id or doctor.department_id).first()
+    if department is None:
+        raise _invalid("department", "There is no department with this id.")
+    return add_seat(
+        actor=actor,
+        doctor_id=doctor.pk,
+        department_id=department.pk,
+        local=next_full(timezone.now()).astimezone(department.tz).replace(tzinfo=None),
+        duration_minutes=kind.duration_minutes,
+        visit_type=kind.pk,
+        is_public=False,
+        note=note,
+        allow_overbooking=True,
+    )
+
+
+def next_full(moment: datetime) -> datetime:
+    """The next full five minutes after an instant, never the instant itself."""
+    floor = moment.replace(minute=moment.minute - moment.minute % 5, second=0, microsecond=0)
+    return floor + ROUND_TO
+
+
+def _next_one(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> str:
+    slot = _free(department_id, doctor_id, visit_type).first()
+    return _when_and_who(slot) if slot is not None else ""
+
+
+def _when_and_who(one: AvailableSlot | Appointment) -> str:
+    return f"{clock_label(one.date, one.time, one.department.time_zone, one.starts_at)}, {one.doctor.name}"
+
+
+def _invalid(field: str, detail: str) -> Invalid:
+    return Invalid(detail, code="required", errors=[{"field": field, "code": "required", "detail": detail}])
