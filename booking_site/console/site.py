@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
 from appointments.steps import may_rebook
+from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
@@ -39,6 +40,10 @@ class ConsoleSite(AdminSite):
             page for model_admin in self._registry.values() for page in getattr(model_admin, "console_urls", list)()
         ]
         return [*pages, *super().get_urls()]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        return context | {"desk": ways(request) if context["has_permission"] else []}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         waiting = Appointment.objects.needing_new_time().order_by().count() if may_rebook(request.user) else 0
