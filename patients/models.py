@@ -8,6 +8,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.sql import DigitsOnly, Like, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
@@ -43,6 +44,10 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def active(self) -> "PatientQuerySet":
         return self.filter(is_active=True)
 
+    def surviving(self) -> "PatientQuerySet":
+        """Without the records that have been merged into others."""
+        return self.filter(merged_into__isnull=True)
+
 
 class Patient(IdentifiedRecord):
     """A person who is, was or will be seen. Names are kept exactly as given, in any script.
@@ -66,6 +71,21 @@ class Patient(IdentifiedRecord):
     remind_by_sms = models.BooleanField(_("may be reminded by SMS"), default=False)
     remind_by_phone = models.BooleanField(_("may be reminded by phone"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    notes = models.TextField(
+        _("notes"), blank=True, max_length=4000, default="", db_default="", help_text=_("For reception only.")
+    )
+    # The record that this one turned out to be a duplicate of, and which answers for it. Never one that is itself
+    # merged: a trigger (migration 0002) sees to it.
+    merged_into = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        related_name="duplicates",
+        null=True,
+        blank=True,
+        editable=False,
+        verbose_name=_("merged into"),
+        db_index=False,
+    )
 
     search_text = models.GeneratedField(
         expression=SearchFold(
@@ -100,6 +120,9 @@ class Patient(IdentifiedRecord):
             models.Index(fields=["dob"], name="idx_patient_dob"),
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="idx_patient_search"),
             GinIndex(OpClass(F("phone_digits"), name="gin_trgm_ops"), name="idx_patient_phone"),
+            models.Index(
+                fields=["merged_into"], name="idx_patient_merged_into", condition=Q(merged_into__isnull=False)
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -120,7 +143,74 @@ class Patient(IdentifiedRecord):
                 violation_error_code="implausible",
                 violation_error_message=_("A date of birth cannot lie before 1850."),
             ),
+            models.CheckConstraint(
+                name="patient_not_into_itself",
+                condition=~Q(merged_into=F("id")),
+                violation_error_code="merged_into_itself",
+                violation_error_message=_("A record cannot be merged into itself."),
+            ),
+            models.CheckConstraint(
+                name="patient_merged_is_closed",
+                condition=Q(merged_into__isnull=True) | Q(is_active=False),
+                violation_error_code="patient_merged",
+                violation_error_message=_("This record has been merged into another one and stays closed."),
+            ),
         ]
+        permissions = [("merge_patient", "Can merge duplicate records of a patient")]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+
+class PatientMerge(models.Model):
+    """Two records of one person made one: what is needed to take it back. Written by ``appointments.merging``.
+
+    ``moved``: ids of the appointments that went from the duplicate to the survivor. ``repointed``: ids of the records
+    that had been merged into the duplicate before and follow it. ``changed``: for each of the two what it was and what
+    it became, ``{"survivor": {field: [before, after]}, "duplicate": {...}}``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    survivor = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="merges", db_index=False)
+    duplicate = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
+    merged_at = models.DateTimeField(_("merged at"), auto_now_add=True)
+    merged_by = models.CharField(_("merged by"), max_length=200)
+    undone_at = models.DateTimeField(_("undone at"), null=True, blank=True)
+    undone_by = models.CharField(_("undone by"), max_length=200, blank=True, default="")
+    moved = models.JSONField(default=list)
+    repointed = models.JSONField(default=list)
+    changed = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "patient_merges"
+        ordering = ["-merged_at", "-id"]
+        verbose_name = _("merge of records")
+        verbose_name_plural = _("merges of records")
+        default_permissions = ()
+        indexes = [
+            models.Index(fields=["survivor", "merged_at"], name="idx_merge_survivor"),
+            models.Index(fields=["duplicate", "merged_at"], name="idx_merge_duplicate"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="merge_of_two",
+                condition=~Q(survivor=F("duplicate")),
+                violation_error_code="merged_into_itself",
+                violation_error_message=_("A record cannot be merged into itself."),
+            ),
+            models.UniqueConstraint(
+                fields=["duplicate"],
+                name="merge_once",
+                condition=Q(undone_at__isnull=True),
+                violation_error_code="patient_merged",
+                violation_error_message=_("This record has been merged into another one already."),
+            ),
+            models.CheckConstraint(
+                name="merge_undone_by_somebody",
+                condition=Q(undone_at__isnull=True, undone_by="") | (Q(undone_at__isnull=False) & ~Q(undone_by="")),
+                violation_error_code="undone_by_missing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.duplicate_id} -> {self.survivor_id}"
