@@ -2,13 +2,14 @@
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
 # make bench benchmarks           make clean  removes what make built (never var/, where the data is)
 # make lock  pins the packages anew
+# make messages  gathers the texts to be translated, and compiles what is translated (needs GNU gettext)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench lock messages clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -48,6 +49,17 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --
 lock:
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+
+# make messages LANGUAGES="de fr" begins a language. What programs read is English: no commands, no descriptions of the API.
+LANGUAGES ?= $(notdir $(wildcard booking_site/locale/*))
+UNSPOKEN = var bench docs tests testing demo migrations management
+
+messages: $(VENV)/.packages
+	$(BIN)/python manage.py makemessages --no-obsolete --no-wrap --add-location file \
+	    $(addprefix --locale=,$(LANGUAGES)) $(addprefix --ignore=,$(UNSPOKEN))
+	sed -i.bak '/^"POT-Creation-Date/d' booking_site/locale/*/LC_MESSAGES/django.po  # it would change each time
+	rm booking_site/locale/*/LC_MESSAGES/django.po.bak
+	$(BIN)/python manage.py compilemessages $(addprefix --locale=,$(LANGUAGES)) --ignore=.venv* --ignore=var
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,32 +1,42 @@
 """What Django itself answers when something is wrong: a problem document for programs, a plain page for people."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 from django.contrib import admin
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from booking_site.api.errors import problem_response
 from booking_site.console.signing_in import go_on
 from booking_site.core.errors import from_database
 
+TITLES = {
+    400: gettext_lazy("Bad request"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("Not found"),
+    409: gettext_lazy("Not possible right now"),
+    500: gettext_lazy("Something went wrong"),
+    503: gettext_lazy("Not reachable right now"),
+}
+
 
 def respond(request: HttpRequest, *, status: int, code: str, detail: str) -> HttpResponse:
     if request.path.startswith(("/api/", "/oauth/", "/health")) or "text/html" not in request.headers.get("Accept", ""):
         return problem_response(request, status=status, code=code, detail=detail)
-    page = {"title": HTTPStatus(status).phrase, "detail": detail, "request_id": getattr(request, "request_id", "")}
+    page = {"title": TITLES[status], "detail": detail, "request_id": getattr(request, "request_id", "")}
     return HttpResponse(render_to_string("error.html", page), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=400, code="bad_request", detail="The request cannot be understood.")
+    return respond(request, status=400, code="bad_request", detail=_("The request cannot be understood."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=403, code="not_allowed", detail="Your account may not do this.")
+    return respond(request, status=403, code="not_allowed", detail=_("Your account may not do this."))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -39,16 +49,16 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         and request.path != reverse("admin:login")
     ):
         return go_on(admin.site, request)
-    detail = "The form has expired or came from elsewhere. Go back, load the page again and repeat."
+    detail = _("The form has expired or came from elsewhere. Go back, load the page again and repeat.")
     return respond(request, status=403, code="csrf_failed", detail=detail)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=404, code="not_found", detail="There is nothing at this address.")
+    return respond(request, status=404, code="not_found", detail=_("There is nothing at this address."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    detail = "Something went wrong on our side. It has been logged under the request id."
+    detail = _("Something went wrong on our side. It has been logged under the request id.")
     return respond(request, status=500, code="internal_error", detail=detail)
 
 

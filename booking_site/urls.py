@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from booking_site import errorpages
 from booking_site.api import health
@@ -20,6 +21,7 @@ documents = [
 ]
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/language/", set_language, name="set_language"),
     path("admin/", admin.site.urls),
     path("oauth/", include("booking_site.api.oauth")),
     path("api/v1/", include(api_v1)),

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
+from django.utils import translation
 from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
 
@@ -83,6 +84,13 @@ def api_client(token: str) -> APIClient:
 @pytest.fixture(autouse=True)
 def _clear_cache():
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _speak_english():
+    """A page leaves its language behind in the thread, for the next one to replace."""
+    yield
+    translation.deactivate()
 
 
 # --- the product as served -----------------------------------------------------------------------------------
