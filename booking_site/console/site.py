@@ -32,7 +32,7 @@ class ConsoleSite(AdminSite):
     site_title = _("Hospital reception")
     index_title = _("Reception")
     site_url = None
-    enable_nav_sidebar = True
+    enable_nav_sidebar = False  # the lists need the room; all pages are in the menu on top
 
     def get_urls(self) -> list[Any]:
         """Beside the pages of models, those that an app adds of its own: ``console_urls`` of an admin of its."""

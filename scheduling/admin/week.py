@@ -71,7 +71,6 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _step(model_admin, request, doctor, day)
     context: dict[str, Any] = {
-        "is_nav_sidebar_enabled": False,  # seven days need the room
         "title": _("Week of %s") % doctor.name if doctor else _("Week of a doctor"),
         "form": form,
         "media": model_admin.media + form.media,

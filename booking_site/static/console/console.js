@@ -30,6 +30,22 @@
         }
     });
 
+    // The menu of all pages closes when something else is clicked, and with Escape.
+    const menu = document.querySelector("nav.desk details");
+    if (menu) {
+        document.addEventListener("click", (event) => {
+            if (!menu.contains(event.target)) {
+                menu.open = false;
+            }
+        });
+        menu.addEventListener("keydown", (event) => {
+            if (event.key === "Escape" && menu.open) {
+                menu.open = false;
+                menu.querySelector("summary").focus();
+            }
+        });
+    }
+
     // One tick for all the seats of a session.
     for (const all of document.querySelectorAll("input.tick-all")) {
         const boxes = all.closest("section").querySelectorAll("input[name=slots]");
