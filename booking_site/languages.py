@@ -31,7 +31,7 @@ class LanguageMiddleware:
 
 
 def language_of(request: HttpRequest) -> str:
-    """The one chosen in this browser, else the first of those it asks for that the site has, else LANGUAGE."""
+    """The one chosen in this browser, else the first of those it asks for that the site has, else CONSOLE_LANGUAGE."""
     chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
     asked = parse_accept_lang_header(request.headers.get("Accept-Language", ""))
     for code in (chosen, *(code for code, _ in asked)):
@@ -39,4 +39,4 @@ def language_of(request: HttpRequest) -> str:
             return translation.get_supported_language_variant(code)
         except LookupError:
             continue
-    return settings.LANGUAGE
+    return settings.CONSOLE_LANGUAGE

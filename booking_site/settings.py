@@ -149,9 +149,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en"  # of the texts in the code, and of all that programs read
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
-LANGUAGE = env.str("LANGUAGE", default=LANGUAGE_CODE)  # for people whose browser asks for none of these
-if LANGUAGE not in dict(LANGUAGES):
-    raise ImproperlyConfigured(f"LANGUAGE is {LANGUAGE}, and there are {', '.join(code for code, _ in LANGUAGES)}.")
+# For people whose browser asks for none of these. (LANGUAGE, of the environment, belongs to the shell.)
+CONSOLE_LANGUAGE = env.str("CONSOLE_LANGUAGE", default=LANGUAGE_CODE)
+if CONSOLE_LANGUAGE not in dict(LANGUAGES):
+    known = ", ".join(code for code, _ in LANGUAGES)
+    raise ImproperlyConfigured(f"CONSOLE_LANGUAGE is {CONSOLE_LANGUAGE}, and there are {known}.")
 LOCALE_PATHS = [BASE_DIR / "booking_site" / "locale"]
 FORMAT_MODULE_PATH = "booking_site.formats"
 USE_I18N = True

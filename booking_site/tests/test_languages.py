@@ -31,7 +31,7 @@ def test_language_of_a_request(rf, cookie, header, language):
 
 
 def test_language_of_a_site_where_browsers_ask_for_others(rf, settings):
-    settings.LANGUAGE = "de"
+    settings.CONSOLE_LANGUAGE = "de"
     assert language_of(rf.get("/admin/", headers={"Accept-Language": "fr"})) == "de"
     assert language_of(rf.get("/admin/", headers={"Accept-Language": "en"})) == "en"
 
@@ -79,7 +79,7 @@ def test_error_pages_speak_the_language_of_the_person(client):
 
 @pytest.mark.django_db
 def test_programs_are_answered_in_english_whatever_they_ask_for(api, client, settings):
-    settings.LANGUAGE = "de"
+    settings.CONSOLE_LANGUAGE = "de"
     asked = [
         (api.get, "/api/v1/appointments/0", {}),
         (api.post, "/api/v1/patients", {"dob": "x"}),
