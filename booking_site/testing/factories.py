@@ -52,6 +52,12 @@ def in_days(days: float, hour: int = 9, minute: int = 0) -> datetime:
     return moment.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
+def zone_at(hour: int) -> str:
+    """A zone where it is that hour now, so that a test of today has the same day ahead whenever it runs."""
+    east = (hour - timezone.now().hour + 11) % 24 - 11  # from -11 to 12
+    return f"Etc/GMT{-east:+d}"  # POSIX counts the other way round
+
+
 class VisitTypeFactory(DjangoModelFactory):
     class Meta:
         model = VisitType
