@@ -73,7 +73,7 @@ class Slip:
     @property
     def place(self) -> str:
         """``Main building, Cardiology, room 12``, of what is known."""
-        room = _("room %(room)s") % {"room": self.room} if self.room else ""
+        room = _("room %(room)s") % {"room": self.room} if self.room[:1].isdigit() else self.room
         return ", ".join(part for part in (self.site, self.department, room) if part)
 
     @property

@@ -84,7 +84,7 @@ def free_today(department_id: uuid.UUID | None, doctor_id: str | None, visit_typ
 def today_of(patient_id: uuid.UUID) -> list[Appointment]:
     """What a patient has today, by the day of each site, but what was cancelled: soonest first."""
     found = Appointment.objects.filter(on("today"), patient_id=patient_id).exclude(status=Status.CANCELLED)
-    return list(found.select_related("patient", "doctor", "department"))
+    return list(found.select_related("patient", "doctor", "department", "slot"))
 
 
 def _free(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> SlotQuerySet:

@@ -21,6 +21,7 @@ from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.moving import move_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import step_page
+from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
 from appointments.templatetags.appointments import TEMPLATE, action_context
@@ -137,6 +138,15 @@ class AppointmentAdmin(WorklistPages):
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- booking, moving, cancelling: each page in a module of its own ----------------------------------------
+
+    def console_urls(self) -> list[Any]:
+        def view(name: str, route: str, page: Any) -> Any:
+            def run(request: HttpRequest) -> HttpResponse:
+                return page(self, request)
+
+            return path(route, self.admin_site.admin_view(run), name=name)
+
+        return [view("walk_in", "walk-in/", walk_in_page), view("walk_in_live", "walk-in/live/", walk_in_live)]
 
     def get_urls(self) -> list[Any]:
         def view(name: str, route: str, page: Any) -> Any:

@@ -90,13 +90,18 @@
         });
     }
 
-    // What follows from what has been typed so far, as the server says it; the newest answer only.
+    // What follows from what has been typed so far, as the server says it; the newest answer only. data-live-form: the
+    // id of the form, where it is not around the text; data-live-fields: what is asked with, where that is not all.
     for (const text of document.querySelectorAll("[data-live]")) {
-        const form = text.closest("form");
+        const form = document.getElementById(text.dataset.liveForm) || text.closest("form");
+        const fields = text.dataset.liveFields && text.dataset.liveFields.split(" ");
         let timer, asked;
         const ask = async () => {
             const query = new URLSearchParams(new FormData(form));
             query.delete("csrfmiddlewaretoken");
+            for (const name of fields ? [...query.keys()].filter((name) => !fields.includes(name)) : []) {
+                query.delete(name);
+            }
             const mine = asked = new AbortController();
             try {
                 const glue = text.dataset.live.includes("?") ? "&" : "?";

@@ -1,0 +1,159 @@
+"""The page for walk-ins: who may use it, what it shows beside the form, what it does."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from appointments.models import Appointment, Status
+from appointments.operations import mark_no_show
+from booking_site.testing.factories import (
+    TESTER,
+    DepartmentFactory,
+    DoctorFactory,
+    PatientFactory,
+    SlotFactory,
+    VisitTypeFactory,
+    booked,
+    staff,
+    zone_at,
+)
+from scheduling.models import AvailableSlot
+
+pytestmark = pytest.mark.django_db
+PAGE, LIVE = "/admin/walk-in/", "/admin/walk-in/live/"
+KEY = "00000000-0000-7000-8000-0000000000aa"
+
+
+@pytest.fixture
+def doctor():
+    return DoctorFactory(name="Dr Sena", department=DepartmentFactory(name="Emergency", time_zone=zone_at(9)))
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory(first_name="Ana", last_name="Sá")
+
+
+@pytest.fixture
+def reception(client):
+    client.force_login(staff("Reception"))
+    return client
+
+
+def free(doctor, minutes=30, **kwargs):
+    now = timezone.now().replace(second=0, microsecond=0)
+    return SlotFactory(doctor=doctor, starts_at=now + timedelta(minutes=minutes), duration_minutes=10, **kwargs)
+
+
+def send(client, patient, **fields):
+    return client.post(PAGE, {"key": KEY, "patient": str(patient.pk), **fields})
+
+
+def live(client, **query):
+    return client.get(LIVE, query).content.decode()
+
+
+def test_one_press_books_and_checks_in(reception, doctor, patient):
+    slot = free(doctor)
+    for _ in range(2):  # a second click gets the answer of the first
+        answer = send(reception, patient, department=str(doctor.department_id), reason="Cough")
+    made = Appointment.objects.get()
+    assert answer.headers["Location"] == reverse("admin:appointments_appointment_change", args=[made.pk])
+    assert (made.slot_id, made.status, made.source, made.reason) == (slot.pk, Status.CHECKED_IN, "walk_in", "Cough")
+
+
+def test_page_shows_the_next_seats_and_the_wait(reception, doctor):
+    for number in range(7):
+        free(doctor, 30 + 10 * number)
+    shown = live(reception, department=str(doctor.department_id))
+    assert shown.count("Dr Sena") == 5
+    assert "wait: 30 minutes" in shown or "wait: 29 minutes" in shown
+
+
+def test_page_says_where_no_seat_is_free_or_nothing_is_chosen(reception, doctor):
+    assert "Choose a department or a doctor." in live(reception)
+    assert "No seat is free today any more." in live(reception, doctor=doctor.pk)
+
+
+def test_patient_who_is_expected_is_shown_with_a_button_to_check_in(reception, doctor, patient):
+    appointment = booked(patient=patient, slot=free(doctor, 25))
+    free(doctor, 60)
+    shown = live(reception, patient=str(patient.pk), doctor=doctor.pk)
+    assert reverse("admin:appointments_appointment_step", args=[appointment.pk]) in shown
+    assert "minutes early" in shown
+    refused = send(reception, patient, doctor=doctor.pk)
+    assert "has an appointment today already" in refused.content.decode()
+    assert Appointment.objects.count() == 1
+    send(reception, patient, doctor=doctor.pk, although_booked="on")
+    assert Appointment.objects.count() == 2
+
+
+def test_patient_who_was_missed_is_taken_back_while_the_seat_is_free(reception, doctor, patient):
+    slot = free(doctor, 25)
+    mark_no_show(actor=TESTER, appointment_id=booked(patient=patient, slot=slot).pk)
+    assert "the seat is still free" in live(reception, patient=str(patient.pk))
+    booked(slot=AvailableSlot.objects.get(pk=slot.pk))
+    assert "the seat is given away" in live(reception, patient=str(patient.pk))
+
+
+def test_page_says_when_the_next_seat_is(reception, doctor, patient):
+    free(doctor, 24 * 60)
+    assert (
+        "No seat is free today any more. The next one is" in send(reception, patient, doctor=doctor.pk).content.decode()
+    )
+
+
+def test_overbooking_is_for_those_who_may(client, doctor, patient):
+    kind = VisitTypeFactory()
+    fields = {"doctor": doctor.pk, "visit_type": kind.pk, "overbook": "on", "overbook_reason": "In pain"}
+    user = staff("Reception")
+    user.groups.get().permissions.remove(*user.groups.get().permissions.filter(codename="overbook_availableslot"))
+    client.force_login(user)
+    assert "Who may overbook:" in client.get(PAGE).content.decode()
+    send(client, patient, **fields)
+    assert not Appointment.objects.exists()
+    client.force_login(staff("Administrator"))
+    send(client, patient, **fields)
+    assert Appointment.objects.get().slot.note == "In pain"
+
+
+@pytest.mark.parametrize("role", ["Scheduler", "Clinician", "Auditor"])
+def test_page_is_for_those_who_book_and_check_in(client, role, patient):
+    client.force_login(staff(role))
+    assert [client.get(page).status_code for page in (PAGE, LIVE)] == [403, 403]
+    assert send(client, patient).status_code == 403
+
+
+def test_other_departments_are_neither_shown_nor_booked(client, doctor, patient):
+    free(doctor)
+    client.force_login(staff("Reception", DepartmentFactory(name="Elsewhere")))
+    assert "Dr Sena" not in live(client, doctor=doctor.pk)
+    answer = send(client, patient, doctor=doctor.pk)
+    assert "Choose one from the list." in answer.content.decode()
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["patient", "department", "doctor", "visit_type"])
+@pytest.mark.parametrize("wrong", ["0", "nobody", "x" * 5000, "00000000-0000-7000-8000-000000000000"])
+def test_senseless_choices_get_an_answer(reception, doctor, patient, name, wrong):
+    assert reception.get(LIVE, {name: wrong}).status_code == 200
+    assert reception.get(PAGE, {name: wrong}).status_code == 200
+    fields = {"patient": str(patient.pk), "doctor": doctor.pk, "key": KEY} | {name: wrong}
+    assert reception.post(PAGE, fields).status_code == 200
+
+
+def test_a_form_without_a_place_is_told_so_at_its_field(reception, patient):
+    assert "Choose a department or a doctor." in send(reception, patient).content.decode()
+
+
+def test_page_takes_as_many_queries_for_one_seat_as_for_five(reception, doctor, django_assert_max_num_queries):
+    query = {"department": str(doctor.department_id), "patient": str(PatientFactory().pk)}
+    free(doctor, 20)
+    with django_assert_max_num_queries(12) as few:
+        reception.get(LIVE, query)
+    for number in range(4):
+        free(doctor, 40 + 10 * number)
+    with django_assert_max_num_queries(len(few)):
+        reception.get(LIVE, query)
