@@ -10,11 +10,25 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
-from booking_site.core.sql import DigitsOnly, Like, SearchFold, containing
+from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
 
 NATIONAL_DIGITS = 6  # of a number without its country code, at least: shorter ones are asked for as they are kept
 LONG_AGO = "1850-01-01"  # nobody alive was born before; a typing error was
+
+
+def phone_is(text: str) -> Q:
+    """By the digits of a phone number. A leading 0 (trunk prefix) or 00 is no part of the international form, and a
+    number kept in its national form is the end of the international one."""
+    digits = re.sub(r"[^0-9]", "", text)
+    if not digits:
+        return Q(pk__in=[])
+    found = Q(phone_digits__contains=digits.lstrip("0") or digits)
+    if len(digits) > NATIONAL_DIGITS:
+        national = Func(F("phone_digits"), Value("0"), function="ltrim", output_field=models.TextField())
+        is_its_end = Like(Value(digits), Concat(Value("%"), national, output_field=models.TextField()))
+        found |= Q(phone_digits__contains=digits[-NATIONAL_DIGITS:]) & Q(is_its_end)  # the first uses the index
+    return found
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
@@ -22,24 +36,14 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         """Patients that match every word of ``text``: names in any order, with or without accents; e-mail; record
         number; or, when it is all digits and punctuation, a phone number in any format."""
         if re.fullmatch(r"[0-9+()./\-\s]+", text) and len(re.sub(r"[^0-9]", "", text)) >= 3:
-            return self.by_phone(text) | self.filter(mrn__istartswith=text.strip())
+            return self.filter(phone_is(text) | Q(mrn__istartswith=text.strip()))
         found = self
         for word in text.split()[:8]:
             found = containing(found, F("search_text"), word)
         return found
 
     def by_phone(self, text: str) -> "PatientQuerySet":
-        """By the digits of a phone number. A leading 0 (trunk prefix) or 00 is no part of the international form, and
-        a number kept in its national form is the end of the international one."""
-        digits = re.sub(r"[^0-9]", "", text)
-        if not digits:
-            return self.none()
-        found = Q(phone_digits__contains=digits.lstrip("0") or digits)
-        if len(digits) > NATIONAL_DIGITS:
-            national = Func(F("phone_digits"), Value("0"), function="ltrim", output_field=models.TextField())
-            is_its_end = Like(Value(digits), Concat(Value("%"), national, output_field=models.TextField()))
-            found |= Q(phone_digits__contains=digits[-NATIONAL_DIGITS:]) & Q(is_its_end)  # the first uses the index
-        return self.filter(found)
+        return self.filter(phone_is(text))
 
     def active(self) -> "PatientQuerySet":
         return self.filter(is_active=True)
@@ -123,6 +127,8 @@ class Patient(IdentifiedRecord):
             models.Index(
                 fields=["merged_into"], name="idx_patient_merged_into", condition=Q(merged_into__isnull=False)
             ),
+            models.Index(OpClass(Upper("mrn"), name="text_pattern_ops"), name="idx_patient_mrn"),  # by its beginning
+            GinIndex(NameKeys("first_name", "last_name"), name="idx_patient_name_keys", gin_pending_list_limit=256),
         ]
         constraints = [
             models.CheckConstraint(

@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 from django.contrib.postgres.fields import DateTimeRangeField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Case, Expression, F, Func, Value, When
 from django.db.models.functions import Concat
@@ -41,6 +42,14 @@ class SearchFold(Func):
     output_field = models.TextField()
 
 
+class NameKeys(Func):
+    """The keys by which a first and a last name are found, misspelt or not. The database function is made by the
+    migration 0004 of ``patients``."""
+
+    function = "name_keys"
+    output_field = SearchVectorField()
+
+
 class Like(Func):
     """``a LIKE b`` with a pattern made by the database."""
 
@@ -73,8 +82,13 @@ def checked(**condition: Any) -> Case:
     return Case(When(**condition, then=Value(True)), default=Value(False), output_field=models.BooleanField())
 
 
-def containing(queryset: Q, folded: Expression | F, word: str) -> Q:
-    """Rows in which the folded expression contains ``word``, itself folded by the database. Wildcards are literal."""
+def contains(folded: Expression | F, word: str) -> Like:
+    """The folded expression contains ``word``, itself folded by the database. Wildcards are literal."""
     literal = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = Concat(Value("%"), SearchFold(Value(literal)), Value("%"), output_field=models.TextField())
-    return queryset.filter(Like(folded, pattern))
+    return Like(folded, pattern)
+
+
+def containing(queryset: Q, folded: Expression | F, word: str) -> Q:
+    """Rows in which the folded expression contains ``word``."""
+    return queryset.filter(contains(folded, word))

@@ -1,0 +1,149 @@
+"""Names as the index of patients knows them: folded words, the words side by side as one, and how they sound.
+
+The rules are functions of the database (migration 0004), so that what is asked is folded as what is kept.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection
+from django.db.models import BooleanField, F, Func, TextField, Value
+
+from booking_site.core.sql import NameKeys
+from patients.likeness import Word
+
+Lexemes = Callable[[Word], Iterable[str]]  # what to look for, for a word
+
+
+class Matches(Func):
+    """Patients whose name has the keys of a tsquery."""
+
+    template = "(%(expressions)s::tsquery)"
+    arg_joiner = " @@ "
+    conditional = True
+    output_field = BooleanField()
+
+    def __init__(self, tsquery: str) -> None:
+        super().__init__(NameKeys("first_name", "last_name"), Value(tsquery))
+
+
+class Spellings(Func):
+    """The words of a name and those of them that stand side by side as one."""
+
+    function = "name_spellings"
+    template = "%(function)s(name_words(%(expressions)s))"
+    output_field = ArrayField(TextField())
+
+
+class Sounds(Func):
+    """How each of these sounds, in the same order."""
+
+    template = "ARRAY(SELECT name_sound(word) FROM unnest(name_spellings(name_words(%(expressions)s))) AS word)"
+    output_field = ArrayField(TextField())
+
+
+# The columns with which a queryset of patients gives the words of their names, and how they sound.
+KEPT_AS_WRITTEN = {"first_words": Spellings(F("first_name")), "last_words": Spellings(F("last_name"))}
+KEPT = KEPT_AS_WRITTEN | {"first_sounds": Sounds(F("first_name")), "last_sounds": Sounds(F("last_name"))}
+
+
+def kept_words(row: dict[str, list[str]]) -> tuple[list[Word], list[Word]]:
+    """The words of the first and of the last name of a row with the columns ``KEPT``; without those of the sounds, all
+    sound like nothing."""
+    first, last = row["first_words"], row["last_words"]
+    return (
+        [Word(*pair) for pair in zip(first, row.get("first_sounds", [""] * len(first)), strict=True)],
+        [Word(*pair) for pair in zip(last, row.get("last_sounds", [""] * len(last)), strict=True)],
+    )
+
+
+@dataclass(frozen=True)
+class TypedName:
+    """``words``, folded, and ``joined``: each with the next as one, so that ``joined[n]`` stands for the words n and
+    n + 1."""
+
+    words: tuple[Word, ...]
+    joined: tuple[Word, ...]
+    near_keys: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, *texts: str) -> "TypedName":
+        """The words of all texts, one after the other. Texts must be storable: no NUL, no lone surrogates."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "WITH typed AS (SELECT name_words(%s) AS words), spelt AS (SELECT word, place "
+                "FROM typed, unnest(words || ARRAY(SELECT words[n] || words[n + 1] "
+                "FROM generate_series(1, cardinality(words) - 1) AS n)) WITH ORDINALITY AS spelt (word, place)) "
+                "SELECT word, name_sound(word), name_near(name_sound(word)) || name_near(name_heard(word)) "
+                "FROM spelt ORDER BY place",
+                [" ".join(texts)],
+            )
+            rows = cursor.fetchall()
+        words = tuple(Word(word, sound) for word, sound, _ in rows)
+        many = (len(words) + 1) // 2
+        return cls(words[:many], words[many:], {word: near for word, _, near in rows})
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+    @cached_property
+    def exact(self) -> list[str]:
+        """For each word a tsquery: the word itself."""
+        return self._ways(lambda word: [quoted(word.text)])
+
+    @cached_property
+    def begun(self) -> list[str]:
+        """The words, and longer ones that begin so."""
+        return self._ways(_beginning)
+
+    @cached_property
+    def heard(self) -> list[str]:
+        """Words that sound the same, too."""
+        return self._ways(lambda word: [*_beginning(word), *self._near(word, sounds_only=True)])
+
+    @cached_property
+    def near(self) -> list[str]:
+        """Words nearly the same, too."""
+        return self._ways(lambda word: [*_beginning(word), *self._near(word)])
+
+    def _near(self, word: Word, sounds_only: bool = False) -> list[str]:
+        if len(word.text) < 3:
+            return []
+        keys = [f"~{word.sound[:7]}"] if sounds_only else self.near_keys[word.text]
+        return [quoted(key) for key in keys]
+
+    def _ways(self, lexemes: Lexemes) -> list[str]:
+        """For each word a tsquery of all that may stand for it, the word written as one with its neighbour too."""
+        ways = []
+        for place, word in enumerate(self.words):
+            spelt = [word, *self.joined[max(place - 1, 0) : place + 1]]
+            ways.append("(" + "|".join(lexeme for one in spelt for lexeme in lexemes(one)) + ")")
+        return ways
+
+
+def _beginning(word: Word) -> list[str]:
+    return [f"{quoted(word.text)}:*"]
+
+
+def all_of(ways: Sequence[str]) -> Matches:
+    return Matches("&".join(ways))
+
+
+def any_of(ways: Sequence[str]) -> Matches:
+    return Matches("|".join(ways))
+
+
+def one_of_each(ways: Sequence[str], others: Sequence[str]) -> Matches:
+    """All of the ``others``, but for one of them its way among ``ways``."""
+    return Matches("|".join("&".join([*others[:n], way, *others[n + 1 :]]) for n, way in enumerate(ways)))
+
+
+def all_but_one_of(ways: Sequence[str]) -> Matches:
+    return Matches("|".join("&".join([*ways[:n], *ways[n + 1 :]]) for n in range(len(ways))))
+
+
+def quoted(lexeme: str) -> str:
+    """A lexeme as tsquery reads it."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
