@@ -1,3 +1,6 @@
+import uuid
+from typing import Any
+
 from booking_site.core.errors import Conflict, Invalid, NotFound
 
 
@@ -85,3 +88,29 @@ class AlreadyToday(Conflict):
 
     def __init__(self, which: str) -> None:
         super().__init__(f"The patient has an appointment today already: {which}. Check in for that one instead.")
+
+
+class PatientsDoubleBooked(Conflict):
+    """As one person, the two patients would have to be in two places at once."""
+
+    code = "patient_double_booked"
+
+    def __init__(self, first: Any, second: Any) -> None:
+        one, other = (f"{visit.date} {visit.time:%H:%M}, {visit.doctor.name}" for visit in (first, second))
+        super().__init__(f"These appointments overlap: {one}, and {other}. Cancel or move one of them first.")
+
+
+class MergeNotFound(NotFound):
+    code = "merge_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no merge with this id.")
+
+
+class MergeNotUndoable(Conflict):
+    code = "merge_not_undoable"
+
+    def __init__(self, survivor_id: uuid.UUID) -> None:
+        super().__init__(
+            f"The record that stayed has itself been merged since, into {survivor_id}. Take that merge back first."
+        )

@@ -1,13 +1,19 @@
+from uuid import UUID
+
 import django_filters
 from django.db.models import QuerySet
 
 from appointments.models import Appointment, Status
 from booking_site.api.filters import BooleanFilter, IdentifierFilter, LocalDateFilter, TextFilter
 from doctors.filters import departments_named
+from patients.models import answering
 
 
 class AppointmentFilter(django_filters.FilterSet):
-    patient = IdentifierFilter(field_name="patient_id", label="The patient's id.")
+    patient = IdentifierFilter(
+        method="filter_patient",
+        label="The patient's id. That of a merged record gives the visits of the one it became.",
+    )
     doctor = TextFilter(field_name="doctor_id", label="The doctor's code.")
     department = TextFilter(method="filter_department", label="Name or id of the department.")
     status = django_filters.ChoiceFilter(choices=Status.choices, label="Where the visit stands.")
@@ -25,6 +31,9 @@ class AppointmentFilter(django_filters.FilterSet):
     class Meta:
         model = Appointment
         fields: list[str] = []
+
+    def filter_patient(self, queryset: QuerySet, name: str, value: UUID) -> QuerySet:
+        return queryset.filter(patient_id=answering(value))
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(department_id__in=departments_named(value))

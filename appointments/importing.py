@@ -108,7 +108,7 @@ class AppointmentTarget(Target):
 
     def resolve(self, staging: Staging) -> None:
         execute(
-            "UPDATE import_rows SET patient_id = known.id FROM patients AS known "
+            "UPDATE import_rows SET patient_id = coalesce(known.merged_into_id, known.id) FROM patients AS known "
             "WHERE row_outcome IS NULL AND known.mrn = import_rows.patient"
         )
         staging.reject("patient_id IS NULL", "'patient: no patient has the record number ' || import_rows.patient")

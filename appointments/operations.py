@@ -46,6 +46,8 @@ RETURNING *
 # Claim the seat and write the appointment in one statement. Three outcomes: a row; no row because the seat could not
 # be claimed or the patient may not book; no row because a constraint stood in the way (DO NOTHING waits for rivals
 # without deadlocking, where a plain INSERT would). No row means roll back, then ask why.
+# A record that has been merged books for the one it was merged into. The lock is the one that the foreign key takes at
+# the end anyway: taken here, a merge at the same moment waits for the booking, or the booking for the merge.
 BOOK = f"""
 WITH claimed AS ({CLAIM})
 INSERT INTO appointments (
@@ -57,8 +59,9 @@ SELECT %(id)s, patients.id, claimed.doctor_id, department_id, claimed.id, %(reas
     %(requested)s::timestamptz, date, time, starts_at, ends_at, visit_type, %(source)s, %(booked_by)s, %(is_urgent)s,
     '', now(), now(), clock_timestamp()
 FROM claimed, patients
-WHERE patients.id = %(patient_id)s AND patients.is_active
-    AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
+WHERE patients.id = (SELECT coalesce(merged_into_id, id) FROM patients WHERE id = %(patient_id)s)
+    AND patients.is_active AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
+FOR KEY SHARE OF patients
 ON CONFLICT DO NOTHING
 RETURNING *, ({LIMITED}) AS is_limited
 """
@@ -100,6 +103,8 @@ def book(
     idempotency: Idempotency | None = None,
 ) -> Appointment:
     """Book a patient into a seat. ``doctor_id``, when given, must be the slot's. Returns the appointment.
+
+    The id of a record that has been merged into another one books for that one.
 
     Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientInactive, SlotUnavailable, HoldExpired,
     PatientDoubleBooked, PatientLimitReached, KeyReused.

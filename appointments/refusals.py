@@ -14,7 +14,8 @@ from appointments.exceptions import (
     PatientNotFound,
 )
 from appointments.models import LIVE, Appointment, Status
-from patients.models import Patient
+from booking_site.core.operations import Repeat
+from patients.models import Patient, answering
 from scheduling.models import AvailableSlot, VisitType
 from scheduling.operations import check_day_limit, refuse
 
@@ -43,7 +44,7 @@ def check_limits(appointment: Appointment) -> None:
 def explain_booking(
     patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str, *, is_staff: bool
 ) -> NoReturn:
-    patient = Patient.objects.filter(pk=patient_id).first()
+    patient = Patient.objects.filter(pk=answering(patient_id)).first()
     if patient is None:
         raise PatientNotFound
     slot: Any = AvailableSlot.objects.filter(pk=slot_id).first()
@@ -53,7 +54,9 @@ def explain_booking(
         raise PatientInactive
     if slot is not None:
         # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
-        refuse_overlap(patient_id, slot)
+        refuse_overlap(patient.pk, slot)
+        if slot.status == AvailableSlot.Status.BOOKED and not slot.appointments.holding_seat().exists():
+            raise Repeat  # the seat is ours already: the patient was merged into another at this very moment
     refuse(slot_id, hold_token, is_staff=is_staff)
 
 

@@ -139,7 +139,8 @@ CALLS = {
     "book": Call(
         id="bookAppointment",
         summary="Book a patient into a free seat",
-        description="Two patients never share a seat: of all who ask for it at once one gets a 201, the others a 409.",
+        description="Two patients never share a seat: of all who ask for it at once one gets a 201, the others a 409. "
+        "The id of a patient's record that has been merged books for the one it was merged into.",
         request=BookRequest,
         body={
             "patient_id": PATIENT_ID,

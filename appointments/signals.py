@@ -13,6 +13,8 @@
 ``appointments_rebooked``: many at once were given new times, each with its own signal. sender: rebook_all; actor;
     counts: see ``rebooking.Report.counts``
 ``slip_sent``: the slip is on its way by mail. sender: send_slip; actor: Actor; appointment: Appointment; email: str
+``patients_merged``: two records became one. sender: merge; actor: Actor; merge: PatientMerge
+``patients_unmerged``: and two again. sender: unmerge; actor: Actor; undone: merging.Undone
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 
@@ -27,4 +29,6 @@ appointments_need_new_time = Signal()
 appointments_keep_time = Signal()
 appointments_rebooked = Signal()
 slip_sent = Signal()
+patients_merged = Signal()
+patients_unmerged = Signal()
 history_loaded = Signal()

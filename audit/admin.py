@@ -84,7 +84,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("who"))
     def who(self, row: AuditLog) -> str:
-        return row.user_name or row.user_id or row.user_kind
+        return row.who
 
     @admin.display(description=_("details"))
     def pretty(self, row: AuditLog) -> str:

@@ -6,4 +6,4 @@ class AuditConfig(AppConfig):
     verbose_name = "Audit"
 
     def ready(self) -> None:
-        from audit import receivers  # noqa: F401 - connects the receivers
+        from audit import patients, receivers  # noqa: F401 - connects the receivers

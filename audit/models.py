@@ -56,3 +56,7 @@ class AuditLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.action}"
+
+    @property
+    def who(self) -> str:
+        return self.user_name or self.user_id or self.user_kind

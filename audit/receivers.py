@@ -232,7 +232,7 @@ def refused(actor: Actor, action: str, error: DomainError, subject: dict[str, st
         status=AuditLog.Status.DENIED if denied else AuditLog.Status.FAILURE,
         appointment_id=subject.get("appointment_id"),
         object_type=action.split(".")[0],
-        object_id=subject.get("appointment_id") or subject.get("slot_id", ""),
+        object_id=next((subject[name] for name in ("appointment_id", "slot_id", "survivor_id") if name in subject), ""),
         details={"code": error.code, **subject},
     )
 

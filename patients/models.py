@@ -1,6 +1,7 @@
 """Patients, and how they are found."""
 
 import re
+from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
@@ -12,6 +13,7 @@ from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
+from patients.exceptions import PatientMerged
 
 NATIONAL_DIGITS = 6  # of a number without its country code, at least: shorter ones are asked for as they are kept
 LONG_AGO = "1850-01-01"  # nobody alive was born before; a typing error was
@@ -34,7 +36,14 @@ def phone_is(text: str) -> Q:
 class PatientQuerySet(models.QuerySet["Patient"]):
     def search(self, text: str) -> "PatientQuerySet":
         """Patients that match every word of ``text``: names in any order, with or without accents; e-mail; record
-        number; or, when it is all digits and punctuation, a phone number in any format."""
+        number; or, when it is all digits and punctuation, a phone number in any format. The record number of one that
+        has been merged also finds the one it was merged into."""
+        if not text.strip():
+            return self
+        merged = Patient.objects.filter(mrn=text.strip(), merged_into__isnull=False)
+        return self._matching(text) | self.filter(pk=models.Subquery(merged.values("merged_into")))
+
+    def _matching(self, text: str) -> "PatientQuerySet":
         if re.fullmatch(r"[0-9+()./\-\s]+", text) and len(re.sub(r"[^0-9]", "", text)) >= 3:
             return self.filter(phone_is(text) | Q(mrn__istartswith=text.strip()))
         found = self
@@ -51,6 +60,12 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def surviving(self) -> "PatientQuerySet":
         """Without the records that have been merged into others."""
         return self.filter(merged_into__isnull=True)
+
+
+def answering(pk: Any) -> models.Subquery:
+    """For conditions on a patient's key: that of the record which answers for this one, which is another one when this
+    one has been merged."""
+    return models.Subquery(Patient.objects.filter(pk=pk).values(key=Coalesce("merged_into_id", "id")))
 
 
 class Patient(IdentifiedRecord):
@@ -166,6 +181,10 @@ class Patient(IdentifiedRecord):
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+    def check_changeable(self) -> None:
+        if self.merged_into_id is not None:
+            raise PatientMerged(self.pk, self.merged_into_id)
 
 
 class PatientMerge(models.Model):

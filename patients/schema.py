@@ -26,6 +26,12 @@ PATIENT = {
     "updated_at": "2030-05-02T07:41:09.318204Z",
 }
 DUPLICATE = Refusal(409, "duplicate_mrn", "Another patient has this record number.", field="mrn")
+MERGED = Refusal(
+    409,
+    "patient_merged",
+    "The record 0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c78 has been merged into 0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77. "
+    "Use that one.",
+)
 
 CALLS = {
     "list": Call(
@@ -39,10 +45,12 @@ CALLS = {
     "retrieve": Call(
         id="getPatient",
         summary="One patient",
+        description="The id of a record that has been merged answers with the record it was merged into, under "
+        "its own `id` and with its address in `Content-Location`.",
         response=PatientSerializer,
         answer=PATIENT,
         takes=("IfNoneMatch",),
-        gives=("ETag",),
+        gives=("ETag", "Content-Location"),
         refusals=(NOT_FOUND,),
     ),
     "create": Call(
@@ -60,7 +68,8 @@ CALLS = {
     "partial_update": Call(
         id="changePatient",
         summary="Change a patient",
-        description="Only the fields that are sent. With `If-Match`, only if nobody has changed the record meanwhile.",
+        description="Only the fields that are sent. With `If-Match`, only if nobody has changed the record meanwhile. "
+        "A record that has been merged is not changed any more: the error names the one to change.",
         request=PatientRequest,
         partial=True,
         body={"phone": "+49 30 5550 200", "remind_by_sms": True},
@@ -68,6 +77,6 @@ CALLS = {
         answer=PATIENT | {"phone": "+49 30 5550 200", "remind_by_sms": True},
         takes=("IfMatch",),
         gives=("ETag",),
-        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, BUSY, STALE),
+        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, MERGED, BUSY, STALE),
     ),
 }

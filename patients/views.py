@@ -6,8 +6,9 @@ from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
+from booking_site.core.signals import record_viewed
 from patients.filters import PatientFilter
-from patients.models import Patient
+from patients.models import Patient, PatientQuerySet, answering
 from patients.schema import CALLS
 from patients.serializers import PatientRequest, PatientSerializer
 
@@ -23,6 +24,16 @@ class PatientViewSet(RowViewSet):
         "create": "patients:write",
         "partial_update": "patients:write",
     }
+
+    def get_queryset(self) -> PatientQuerySet:
+        """A list holds no record that another one answers for."""
+        return Patient.objects.surviving() if self.action == "list" else Patient.objects.all()
+
+    def retrieve(self, request: Any, pk: Any = None) -> Response:
+        """The id of a record that has been merged answers with the one it was merged into. Every reading is noted."""
+        row = self.row(answering(pk))
+        record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
+        return self.respond(row, headers={"Content-Location": f"/api/v1/patients/{row['id']}"})
 
     def create(self, request: Any) -> Response:
         form = PatientRequest(data=request.data)

@@ -52,6 +52,12 @@ HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "format": "uri"},
         "example": "https://hospital.example/api/v1/appointments/0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77",
     },
+    "Content-Location": {
+        "description": "The address of this record: another one than asked for when that was merged into it.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": "/api/v1/patients/0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77",
+    },
     "Retry-After": {
         "description": "Seconds to wait before trying again.",
         "required": True,

@@ -43,12 +43,18 @@ class RowViewSet(GenericViewSet):
 
     def answer(self, pk: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         """The record as it now stands, with its ETag. 304 when the client says it has that version already."""
+        return self.respond(self.row(pk), status, headers)
+
+    def row(self, pk: Any) -> dict[str, Any]:
         row = self.rows().filter(pk=pk).first()
         if row is None:
             raise NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
+        return row
+
+    def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
         etag = f'"{version_of(row)}"'
         if self.request.method == "GET" and etag in _etags(self.request.headers.get("If-None-Match", "")):
-            return Response(status=304, headers={"ETag": etag})
+            return Response(status=304, headers={"ETag": etag, **(headers or {})})
         return Response(self.serializer_class.finish(row), status=status, headers={"ETag": etag, **(headers or {})})
 
     def expected_versions(self) -> frozenset[str] | None:

@@ -15,6 +15,9 @@ class Record(models.Model):
     class Meta:
         abstract = True
 
+    def check_changeable(self) -> None:
+        """Raise the domain error for a record that must not be changed any more. Asked under the row's lock."""
+
 
 class IdentifiedRecord(Record):
     """A record keyed by a UUID version 7."""

@@ -13,13 +13,18 @@ from django.db import DatabaseError, connection, models, transaction
 
 from booking_site.core import signals
 from booking_site.core.actor import Actor
-from booking_site.core.errors import DomainError, PreconditionFailed, Unavailable, from_database
+from booking_site.core.errors import Busy, DomainError, PreconditionFailed, Unavailable, from_database
+from booking_site.core.models import Record
 
 logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ATTEMPTS = 5  # of a transaction that lost a deadlock or a serialization conflict
+ATTEMPTS = 5  # of a transaction that lost a deadlock or a serialization conflict, or must be repeated
+
+
+class Repeat(Exception):
+    """Raised within a transaction when what it stands on has changed meanwhile: it is rolled back, then run again."""
 
 
 def operation(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -56,6 +61,10 @@ def in_transaction(work: Callable[[], T]) -> T:
         try:
             with transaction.atomic():
                 return work()
+        except Repeat as change:
+            if attempt == ATTEMPTS or connection.in_atomic_block:
+                raise Busy from change
+            attempt += 1
         except DatabaseError as error:
             repeatable = isinstance(
                 error.__cause__, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
@@ -105,6 +114,8 @@ def _insert(actor: Actor, instance: models.Model) -> None:
 def _update(actor: Actor, instance: models.Model, names: list[str], expected_versions: frozenset[str] | None) -> None:
     model = type(instance)
     before = model._default_manager.select_for_update(no_key=True).get(pk=instance.pk)
+    if isinstance(before, Record):
+        before.check_changeable()
     check_version(before, expected_versions)
     changes = {
         name: (getattr(before, name), getattr(instance, name))

@@ -62,6 +62,10 @@ BREAKS = {
         SELECT gen_random_uuid(), department_id, date, date, 'Flooded', '', TRUE, now(), now()
         FROM available_slots WHERE id = {free}
     """,
+    "merged_record_is_empty": """
+        UPDATE patients SET is_active = FALSE, merged_into_id = (SELECT patient_id FROM appointments WHERE id = {first})
+        WHERE id = (SELECT patient_id FROM appointments WHERE id = {second})
+    """,
     "moments_complete": """
         ALTER TABLE appointments DROP CONSTRAINT appointment_moments_complete;
         UPDATE appointments SET status = 'completed' WHERE id = {first}

@@ -169,6 +169,19 @@ CHECKS = (
         """,
     ),
     Check(
+        "merged_record_is_empty",
+        "a record that has been merged is closed and has no appointments; the one it was merged into is not merged",
+        """
+        SELECT format('patient %s has been merged into %s, %s', patients.id, survivor.id, concat_ws(', ',
+            CASE WHEN patients.is_active THEN 'and is open' END,
+            CASE WHEN survivor.merged_into_id IS NOT NULL THEN 'which has itself been merged' END,
+            CASE WHEN visits > 0 THEN format('and has %s appointments', visits) END))
+        FROM patients JOIN patients AS survivor ON survivor.id = patients.merged_into_id
+        CROSS JOIN LATERAL (SELECT count(*) AS visits FROM appointments WHERE patient_id = patients.id) AS counted
+        WHERE patients.is_active OR survivor.merged_into_id IS NOT NULL OR visits > 0
+        """,
+    ),
+    Check(
         "moments_complete",
         "an appointment has the moment of the status it has reached",
         """

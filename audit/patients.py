@@ -1,0 +1,63 @@
+"""The log and a patient's record: who looked at it, who merged it, and what its page tells of that."""
+
+import uuid
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import Model
+from django.dispatch import receiver
+
+from appointments import signals as appointments
+from appointments.merging import SURVIVOR, Undone
+from audit.models import AuditLog
+from audit.receivers import row, values, write
+from booking_site.core import signals as core
+from booking_site.core.actor import Actor
+from booking_site.core.trail import Entry
+from patients.models import PatientMerge
+
+
+@receiver(core.record_viewed)
+def viewed(sender: type[Model], actor: Actor, pk: Any, **kwargs: Any) -> None:
+    kind = sender._meta.model_name or ""
+    write(actor=actor, action=f"{kind}.viewed", object_type=kind, object_id=pk)
+
+
+@receiver(appointments.patients_merged)
+def merged(actor: Actor, merge: PatientMerge, **kwargs: Any) -> None:
+    changed = merge.changed[SURVIVOR]
+    details = {
+        "old": values({name: old for name, (old, _) in changed.items()}),
+        "new": values({name: new for name, (_, new) in changed.items()}) | _counts(merge, len(merge.moved)),
+    }
+    _both(actor, merge, ("patient.merged", "patient.merged_into"), details)
+
+
+@receiver(appointments.patients_unmerged)
+def unmerged(actor: Actor, undone: Undone, **kwargs: Any) -> None:
+    details = {"new": _counts(undone.merge, undone.moved) | {"kept": list(undone.kept)}}
+    _both(actor, undone.merge, ("patient.unmerged", "patient.reopened"), details)
+
+
+def _counts(merge: PatientMerge, appointments: int) -> dict[str, Any]:
+    ids = {"merge_id": merge.pk, "survivor_id": merge.survivor_id, "duplicate_id": merge.duplicate_id}
+    return values(ids) | {"appointments": appointments, "repointed": len(merge.repointed)}
+
+
+def _both(actor: Actor, merge: PatientMerge, actions: tuple[str, str], details: dict[str, Any]) -> None:
+    """A row on each of the two records: each has it in its own trail, whatever becomes of the other."""
+    keys = (merge.survivor_id, merge.duplicate_id)
+    rows = [
+        row(actor=actor, action=action, object_type="patient", object_id=key, details=details)
+        for action, key in zip(actions, keys, strict=True)
+    ]
+    AuditLog.objects.bulk_create(rows)
+
+
+@receiver(core.trail_wanted)
+def trail(sender: type[Model], keys: Collection[uuid.UUID], limit: int, **kwargs: Any) -> list[Entry]:
+    rows = AuditLog.objects.filter(object_type=sender._meta.model_name, object_id__in=[str(key) for key in keys])
+    found = rows.order_by("-timestamp", "-id").only(
+        "timestamp", "user_id", "user_kind", "user_name", "action", "status"
+    )
+    return [Entry(each.timestamp, each.who, each.action, each.status) for each in found[:limit]]
