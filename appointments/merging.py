@@ -70,10 +70,10 @@ def merge(
         raise Invalid("A record cannot be merged into itself.", code="merged_into_itself")
     pair = [survivor_id, duplicate_id]
     _lock_appointments(Q(patient__in=pair))
-    records = _lock_patients(Q(pk__in=pair) | Q(merged_into=duplicate_id))
+    records = _lock_patients(Q(pk__in=pair))
     if not {survivor_id, duplicate_id} <= records.keys():
         raise PatientNotFound
-    survivor, duplicate = records.pop(survivor_id), records.pop(duplicate_id)
+    survivor, duplicate = records[survivor_id], records[duplicate_id]
     if duplicate.merged_into_id == survivor.pk:
         return PatientMerge.objects.get(duplicate=duplicate, undone_at__isnull=True)
     for record in (survivor, duplicate):
@@ -83,9 +83,10 @@ def merge(
     if clash := next(iter(clashes(survivor.pk, duplicate.pk)), None):
         raise PatientsDoubleBooked(*clash)
     values = merged_values(survivor, duplicate, choices or {})
-    made = PatientMerge(survivor=survivor, duplicate=duplicate, merged_by=str(actor), repointed=_keys(records))
+    followers = _lock_patients(Q(merged_into=duplicate))  # none can come any more: the duplicate is locked
+    made = PatientMerge(survivor=survivor, duplicate=duplicate, merged_by=str(actor), repointed=_keys(followers))
     made.moved = _give(Appointment.objects.filter(patient=duplicate), survivor)
-    Patient.objects.filter(pk__in=records).update(merged_into=survivor, updated_at=timezone.now())
+    Patient.objects.filter(pk__in=followers).update(merged_into=survivor, updated_at=timezone.now())
     closed: dict[str, Any] = {"is_active": False}
     if values.get("mrn", survivor.mrn) != survivor.mrn:
         closed["mrn"] = survivor.mrn

@@ -55,8 +55,9 @@ def explain_booking(
     if slot is not None:
         # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
         refuse_overlap(patient.pk, slot)
-        if slot.status == AvailableSlot.Status.BOOKED and not slot.appointments.holding_seat().exists():
-            raise Repeat  # the seat is ours already: the patient was merged into another at this very moment
+        is_ours = slot.status == AvailableSlot.Status.BOOKED and not slot.appointments.holding_seat().exists()
+        if patient.pk != patient_id and is_ours:
+            raise Repeat  # the seat was to be had: the patient was merged into another one at this very moment
     refuse(slot_id, hold_token, is_staff=is_staff)
 
 
