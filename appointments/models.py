@@ -219,6 +219,21 @@ class Appointment(IdentifiedRecord):
         return f"{self.date:%Y-%m-%d} {self.time:%H:%M}" if self.time else f"{self.date:%Y-%m-%d}"
 
 
+class AppointmentMove(models.Model):
+    """That an appointment was given another time, and when. The appointment itself knows its present time only."""
+
+    appointment = models.ForeignKey(Appointment, on_delete=models.CASCADE, related_name="moves", db_index=False)
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "appointment_moves"
+        default_permissions = ()
+        indexes = [models.Index(fields=["moved_at"], name="idx_move_moved_at")]
+
+    def __str__(self) -> str:
+        return f"{self.appointment_id} {self.moved_at:%Y-%m-%d %H:%M}"
+
+
 class IdempotencyKey(models.Model):
     """One answered request of a client: repeated with the same key, it gives the same answer and does nothing."""
 

@@ -1,4 +1,5 @@
-"""What becomes of booked patients when the plan changes: they keep their appointments, marked as needing a new time."""
+"""What becomes of booked patients when the plan changes: they keep their appointments, marked as needing a new time.
+And each move to another time leaves a row, for the numbers."""
 
 import uuid
 from typing import Any
@@ -7,7 +8,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from appointments import signals
-from appointments.models import Appointment, Status
+from appointments.models import Appointment, AppointmentMove, Status
 from booking_site.core.actor import Actor
 from scheduling import signals as scheduling
 
@@ -28,6 +29,11 @@ def unmark(actor: Actor, slot_ids: list[uuid.UUID], **kwargs: Any) -> None:
     affected = Appointment.objects.filter(pk__in=keys)
     affected.update(needs_new_time_since=None, needs_new_time_because="", updated_at=timezone.now())
     _announce(signals.appointments_keep_time, affected, actor)
+
+
+@receiver(signals.appointment_rescheduled)
+def count_move(appointment: Appointment, **kwargs: Any) -> None:
+    AppointmentMove.objects.create(appointment=appointment, moved_at=timezone.now())
 
 
 def _booked(slot_ids: list[uuid.UUID]) -> Any:
