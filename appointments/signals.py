@@ -12,6 +12,8 @@
 ``appointments_keep_time``: it has changed back. actor: Actor; appointments: [Appointment]
 ``appointments_rebooked``: many at once were given new times, each with its own signal. sender: rebook_all; actor;
     counts: see ``rebooking.Report.counts``
+``report_exported``: numbers leave the house. sender: export; actor: Actor; report: its key; first, last: the period
+    (ISO dates, empty for a report of now); department_id, doctor_id: what it was narrowed to, or None
 ``slip_sent``: the slip is on its way by mail. sender: send_slip; actor: Actor; appointment: Appointment; email: str
 ``patients_merged``: two records became one. sender: merge; actor: Actor; merge: PatientMerge
 ``patients_unmerged``: and two again. sender: unmerge; actor: Actor; undone: merging.Undone
@@ -28,6 +30,7 @@ appointment_urgency_changed = Signal()
 appointments_need_new_time = Signal()
 appointments_keep_time = Signal()
 appointments_rebooked = Signal()
+report_exported = Signal()
 slip_sent = Signal()
 patients_merged = Signal()
 patients_unmerged = Signal()

@@ -138,6 +138,14 @@ def slip_sent(actor: Actor, appointment: Appointment, email: str, **kwargs: Any)
     _add(appointment_row(actor, "appointment.slip_sent", appointment, new=new))
 
 
+@receiver(appointments.report_exported)
+def report_exported(
+    actor: Actor, report: str, first: str, last: str, department_id: Any, doctor_id: str | None, **kwargs: Any
+) -> None:
+    new = values({"first": first, "last": last, "department_id": department_id, "doctor_id": doctor_id})
+    write(actor=actor, action="report.exported", object_type="report", object_id=report, details={"new": new})
+
+
 @receiver(appointments.history_loaded)
 def history_loaded(actor: Actor, source: str, count: int, **kwargs: Any) -> None:
     write(actor=actor, action="appointment.imported", details={"new": {"source": source, "count": count}})

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from appointments.admin.booking import book_page
 from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.moving import move_page
+from appointments.admin.reports import reports_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import step_page
 from appointments.admin.walk_in import walk_in_live, walk_in_page
@@ -146,7 +147,11 @@ class AppointmentAdmin(WorklistPages):
 
             return path(route, self.admin_site.admin_view(run), name=name)
 
-        return [view("walk_in", "walk-in/", walk_in_page), view("walk_in_live", "walk-in/live/", walk_in_live)]
+        return [
+            view("walk_in", "walk-in/", walk_in_page),
+            view("walk_in_live", "walk-in/live/", walk_in_live),
+            view("reports", "reports/", reports_page),
+        ]
 
     def get_urls(self) -> list[Any]:
         def view(name: str, route: str, page: Any) -> Any:

@@ -5,6 +5,8 @@ may lie in another period. An appointment that was moved twice counts twice as m
 the day that its source says.
 """
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment, AppointmentMove
@@ -30,7 +32,7 @@ FAMILIES = (("source", "department", "period"),)
 WHAT = {"made": _("Made"), "moved": _("Moved"), "cancelled": _("Cancelled")}
 FIGURES = {what: f"what = '{what}'" for what in WHAT}
 COLUMNS = [Column(label, (what,)) for what, label in WHAT.items()]
-DRAWN = {"drawn": [0, 1, 2], "axis": _("appointments")}
+DRAWN: Any = {"drawn": [0, 1, 2], "axis": _("appointments")}
 
 
 def tables(choice: Choice) -> list[Table]:

@@ -64,7 +64,7 @@ class Table:
 
 
 class Report(NamedTuple):
-    """``definitions``: (figure, how it is counted), shown on the page. ``has_period``: no for those that tell of now."""
+    """``definitions``: (figure, how it is counted), shown on the page. ``has_period``: not those that tell of now."""
 
     key: str
     title: Any

@@ -1,10 +1,12 @@
 """How much of the offered time is used.
 
 Fill rate = seats held by an appointment / seats offered. Offered is every seat of the period but those withdrawn (by
-hand, by a closure or a change of the plan). Held: booked, checked in, in progress or completed, which is what the slot's
-own status ``booked`` says (the constraints and ``check_integrity`` see to it). A missed or cancelled visit gives the seat
-back; a seat that a no-show has left unused is counted beside it, for it was sold and lost.
+hand, by a closure or a change of the plan). Held: booked, checked in, in progress or completed, which is what the
+slot's own status ``booked`` says (the constraints and ``check_integrity`` see to it). A missed or cancelled visit gives
+the seat back; a seat that a no-show has left unused is counted beside it, for it was given out and lost.
 """
+
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
@@ -28,7 +30,7 @@ COLUMNS = [
     Column(_("Fill rate"), ("held", "offered", "fill_rate")),
     Column(_("Lost to no-shows"), ("lost_to_no_shows",)),
 ]
-DRAWN = {"drawn": [0], "axis": _("seats held of all offered")}
+DRAWN: Any = {"drawn": [0], "axis": _("seats held of all offered")}
 
 
 def tables(choice: Choice) -> list[Table]:

@@ -8,6 +8,8 @@ Lead time = the day of the visit less the day on which the appointment was made,
 some sources that were written down after their visit are a bucket of their own.
 """
 
+from typing import Any
+
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
@@ -40,7 +42,7 @@ READ = ("status", "department_id", "doctor_id", "date", "time", "booked_at")
 FAMILIES = (("department", "doctor", "period"), ("weekday", "lead_time", "hour"))
 FIGURES = {"missed": "missed", "visits": "TRUE"}
 COLUMNS = [Column(_("No-show rate"), ("no_shows", "visits", "no_show_rate"))]
-DRAWN = {"drawn": [0], "axis": _("no-shows of all visits")}
+DRAWN: Any = {"drawn": [0], "axis": _("no-shows of all visits")}
 
 
 def tables(choice: Choice) -> list[Table]:

@@ -31,8 +31,8 @@ def fetch(statement: str, querysets: Mapping[str, QuerySet], parameters: Mapping
     except EmptyResultSet:  # nothing may be seen
         return []
     with transaction.atomic(), connection.cursor() as cursor:
-        # The planner takes the groups for many more than they are, and would sort all rows to save memory; and compiling
-        # a statement of so many expressions takes longer than it gains.
+        # The planner takes the groups for many more than they are, and would sort all rows to save memory; compiling a
+        # statement of so many expressions takes longer than it gains.
         cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
         cursor.execute(statement.format(**parts), given)
         names = [column.name for column in cursor.description]

@@ -98,8 +98,8 @@ REPORT = Report(
         (
             _("Wait"),
             _(
-                "From check-in to the start of the visit, of the visits of the period that have begun and whose patient "
-                "was checked in. Who comes early waits longer by this measure."
+                "From check-in to the start of the visit, of the visits of the period that have begun. Who comes early "
+                "waits longer by this measure."
             ),
         ),
         (

@@ -32,6 +32,7 @@ WAYS: list[tuple[Any, str, Callable[[Any], bool]]] = [
     (_("Patients"), "patients_patient_changelist", having("patients.view_patient")),
     (_("Week"), "scheduling_week", having("scheduling.view_availableslot")),
     (_("New times"), "appointments_appointment_worklist", may_rebook),
+    (_("Numbers"), "reports", having("appointments.report_appointment")),
     (_("Audit log"), "audit_auditlog_changelist", having("audit.view_auditlog")),
 ]
 
