@@ -144,7 +144,10 @@ def _preset(request: HttpRequest, preset: Preset, choice: Choice) -> dict[str, A
 
 def _section(table: Table) -> dict[str, Any]:
     rows = [
-        (row.label, [shown(value, column.nothing) for value, column in zip(row.values, table.columns, strict=True)])
+        (
+            row.label,
+            [(column, shown(value, column.nothing)) for value, column in zip(row.values, table.columns, strict=True)],
+        )
         for row in table.rows
     ]
     return {"table": table, "rows": rows, "chart": chart_of(table)}

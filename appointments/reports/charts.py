@@ -101,7 +101,7 @@ def _bars(table: Table) -> Chart:
     if len(rows) > MOST_BARS:
         most = sorted(rows, key=lambda row: -_weight(row, column))[:MOST_BARS]
         rows = [row for row in rows if row in most]
-        note = _("The %(drawn)d with the most cases of %(all)d are drawn; the table has all of them.") % {
+        note = _("Drawn are the %(drawn)d largest of %(all)d.") % {
             "drawn": len(rows),
             "all": len(table.rows),
         }

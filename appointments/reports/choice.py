@@ -113,7 +113,8 @@ def period_label(begin: date, end: date) -> str:
     """``Mon 23 Nov 2026``; ``Mon 23 Nov – Sun 29 Nov 2026``"""
     if begin == end:
         return date_format(begin, "D j M Y")
-    return f"{date_format(begin, 'D j M')} – {date_format(end, 'D j M Y')}"
+    first = date_format(begin, "D j M" if begin.year == end.year else "D j M Y")
+    return f"{first} – {date_format(end, 'D j M Y')}"
 
 
 def presets(today: date) -> list[Preset]:

@@ -33,11 +33,12 @@ Value = Ratio | int | float | date | str | None
 
 class Column(NamedTuple):
     """``names``: its columns in a file; three for ratios (part, whole, rate), else one. ``nothing``: what people are
-    told where there is no value."""
+    told where there is no value. ``is_text``: no figures."""
 
     label: Any
     names: tuple[str, ...]
     nothing: Any = "–"
+    is_text: bool = False
 
 
 class Row(NamedTuple):
@@ -50,8 +51,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """``key`` names it in files. ``drawn``: columns to draw beside it, as bars or, for a course in time, as lines;
-    ``axis`` says what they count."""
+    """``key`` names it in files. ``drawn``: columns to draw beside it, as lines for a course in time; else the first of
+    them, as bars. ``axis`` says what they count."""
 
     key: str
     title: Any

@@ -49,8 +49,8 @@ OF_DEPARTMENT = [
     Column(_("Without a third"), ("doctors_without_third",)),
 ]
 OF_DOCTOR = [
-    Column(_("Department"), ("department",)),
-    Column(_("Visit type"), ("visit_type",)),
+    Column(_("Department"), ("department",), is_text=True),
+    Column(_("Visit type"), ("visit_type",), is_text=True),
     Column(_("Days to the third"), ("days_to_third",), nothing=NONE),
     Column(_("On"), ("third_date",)),
     Column(_("Free seats, up to 3"), ("free_seats_up_to_3",)),

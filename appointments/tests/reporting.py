@@ -29,7 +29,9 @@ def seat(doctor, day: date = MONDAY, clock: str = "09:00", **kwargs):
     return SlotFactory(doctor=doctor, starts_at=at(doctor, day, clock), **kwargs)
 
 
-def visit(doctor, day=MONDAY, clock="09:00", status="completed", *, made=None, source="import:tests", slot=None, **moments):
+def visit(
+    doctor, day=MONDAY, clock="09:00", status="completed", *, made=None, source="import:tests", slot=None, **moments
+):
     """One visit of half an hour, loaded as history: of the whole day without ``clock``; in a seat with ``slot``.
 
     ``made``: (day, clock) of the booking; a week before without it.

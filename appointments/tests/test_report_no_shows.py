@@ -68,7 +68,7 @@ def test_lead_time_is_counted_in_days_of_the_site(doctor):
 
 
 def test_lead_time_is_by_the_clock_of_the_site_and_not_by_utc():
-    """Made at 20:00 on Sunday in New York, which is Monday by UTC, for Monday: a day ahead; the clocks change between."""
+    """Made at 20:00 in New York, when it is tomorrow by UTC, for tomorrow: a day ahead. The clocks change between."""
     doctor = DoctorFactory(department=DepartmentFactory(time_zone="America/New_York"))
     change = date(2026, 3, 8)
     visit(doctor, change, "09:00", made=(change - DAY, "20:00"))
