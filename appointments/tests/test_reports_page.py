@@ -58,7 +58,7 @@ def test_managers_get_every_report_and_a_link_to_them(client, doctor, role):
     client.force_login(staff(role))
     visit(doctor)
     SlotFactory(doctor=doctor)
-    assert f'href="{PAGE}">Numbers</a>' in client.get("/admin/").content.decode()
+    assert f'href="{PAGE}"' in client.get("/admin/").content.decode()
     for key, report in REPORTS.items():
         assert f"<h1>{report.title}</h1>" in text_of(page(client, f"report={key}&{PERIOD}"))
 
