@@ -1,6 +1,8 @@
 import uuid
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from booking_site.core.errors import Conflict, Invalid, NotFound
 
 
@@ -8,28 +10,28 @@ class AppointmentNotFound(NotFound):
     code = "appointment_not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no appointment with this id.")
+        super().__init__(_("There is no appointment with this id."))
 
 
 class PatientNotFound(NotFound):
     code = "patient_not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no patient with this id.")
+        super().__init__(_("There is no patient with this id."))
 
 
 class PatientInactive(Conflict):
     code = "patient_inactive"
 
     def __init__(self) -> None:
-        super().__init__("This patient's record is closed. Reactivate it before booking.")
+        super().__init__(_("This patient's record is closed. Reactivate it before booking."))
 
 
 class PatientDoubleBooked(Conflict):
     code = "patient_double_booked"
 
-    def __init__(self, detail: str = "The patient already has an appointment at that time.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("The patient already has an appointment at that time."))
 
 
 class PatientLimitReached(Conflict):
@@ -37,8 +39,11 @@ class PatientLimitReached(Conflict):
 
     def __init__(self, visit_type: str, limit: int) -> None:
         super().__init__(
-            f"The patient has as many visits of the type {visit_type} ahead as there may be ({limit}). "
-            "Move or cancel one of them instead."
+            _(
+                "The patient has as many visits of the type %(visit_type)s ahead as there may be (%(limit)d). "
+                "Move or cancel one of them instead."
+            )
+            % {"visit_type": visit_type, "limit": limit}
         )
 
 
@@ -46,17 +51,16 @@ class DoctorMismatch(Invalid):
     code = "doctor_mismatch"
 
     def __init__(self) -> None:
-        super().__init__(
-            "The slot belongs to another doctor.",
-            errors=[{"field": "doctor_id", "code": self.code, "detail": "The slot belongs to another doctor."}],
-        )
+        detail = _("The slot belongs to another doctor.")
+        super().__init__(detail, errors=[{"field": "doctor_id", "code": self.code, "detail": detail}])
 
 
 class InvalidTransition(Conflict):
     code = "invalid_transition"
 
     def __init__(self, *, status: str, target: str) -> None:
-        super().__init__(f"An appointment that is {status} cannot become {target}.")
+        moves = {"status": status, "target": target}
+        super().__init__(_("An appointment that is %(status)s cannot become %(target)s.") % moves)
 
 
 class MailRefused(Conflict):
@@ -77,8 +81,11 @@ class NoFreeSeat(Conflict):
     code = "no_free_seat"
 
     def __init__(self, next_one: str) -> None:
-        there = f"The next one is {next_one}." if next_one else "There is none on a later day either."
-        super().__init__(f"No seat is free today any more. {there}")
+        super().__init__(
+            _("No seat is free today any more. The next one is %(next_one)s.") % {"next_one": next_one}
+            if next_one
+            else _("No seat is free today any more. There is none on a later day either.")
+        )
 
 
 class AlreadyToday(Conflict):
@@ -87,7 +94,10 @@ class AlreadyToday(Conflict):
     code = "already_today"
 
     def __init__(self, which: str) -> None:
-        super().__init__(f"The patient has an appointment today already: {which}. Check in for that one instead.")
+        super().__init__(
+            _("The patient has an appointment today already: %(which)s. Check in for that one instead.")
+            % {"which": which}
+        )
 
 
 class PatientsDoubleBooked(Conflict):
@@ -97,14 +107,17 @@ class PatientsDoubleBooked(Conflict):
 
     def __init__(self, first: Any, second: Any) -> None:
         one, other = (f"{visit.date} {visit.time:%H:%M}, {visit.doctor.name}" for visit in (first, second))
-        super().__init__(f"These appointments overlap: {one}, and {other}. Cancel or move one of them first.")
+        super().__init__(
+            _("These appointments overlap: %(one)s, and %(other)s. Cancel or move one of them first.")
+            % {"one": one, "other": other}
+        )
 
 
 class MergeNotFound(NotFound):
     code = "merge_not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no merge with this id.")
+        super().__init__(_("There is no merge with this id."))
 
 
 class MergeNotUndoable(Conflict):
@@ -112,5 +125,6 @@ class MergeNotUndoable(Conflict):
 
     def __init__(self, survivor_id: uuid.UUID) -> None:
         super().__init__(
-            f"The record that stayed has itself been merged since, into {survivor_id}. Take that merge back first."
+            _("The record that stayed has itself been merged since, into %(survivor)s. Take that merge back first.")
+            % {"survivor": survivor_id}
         )

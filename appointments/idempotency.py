@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from booking_site.core.errors import KeyReused
 
@@ -38,7 +39,7 @@ def earlier_answer(request: Idempotency | None) -> uuid.UUID | None:
         )
         fingerprint, appointment_id = cursor.fetchone()
     if fingerprint != request.fingerprint:
-        raise KeyReused("This Idempotency-Key was used for a different request. Use a new key for a new request.")
+        raise KeyReused(_("This Idempotency-Key was used for a different request. Use a new key for a new request."))
     return appointment_id
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from appointments import signals
 from appointments.exceptions import AppointmentNotFound, InvalidTransition, NothingToUndo, PatientInactive
@@ -185,7 +186,7 @@ def reschedule(
     remember(idempotency, appointment.pk)
     check_version(appointment, expected_versions)
     if appointment.status != Status.BOOKED:
-        raise InvalidTransition(status=appointment.get_status_display(), target="booked for another time")
+        raise InvalidTransition(status=appointment.get_status_display(), target=_("booked for another time"))
     if appointment.slot_id == slot_id:
         return appointment
     # Two moves of one patient could each wait for the other's new times: one after the other, then.
@@ -271,7 +272,7 @@ def undo(
         setattr(appointment, name, "")
     if appointment.status == Status.BOOKED and _is_retiring(appointment.slot_id):
         appointment.needs_new_time_since = timezone.now()
-        appointment.needs_new_time_because = "The doctor's plan has changed."
+        appointment.needs_new_time_because = _("The doctor's plan has changed.")
     appointment.save(update_fields=["status", *emptied, *NEW_TIME, "updated_at"])
     if undone in SEATLESS:
         check_limits(appointment)
@@ -284,15 +285,15 @@ def undo(
 def why_not_undone(appointment: Appointment) -> NothingToUndo | None:
     """What keeps the last step from being taken back, as far as the appointment itself tells (see ``undo``)."""
     if appointment.status not in BEFORE:
-        return NothingToUndo("Nothing has been done with this appointment that could be undone.")
+        return NothingToUndo(_("Nothing has been done with this appointment that could be undone."))
     if appointment.slot_id is None:
-        return NothingToUndo("This appointment comes from imported history, which stays as it is.")
+        return NothingToUndo(_("This appointment comes from imported history, which stays as it is."))
     zone = appointment.department.tz
     if (
         getattr(appointment, MOMENTS[appointment.status]).astimezone(zone).date()
         != timezone.now().astimezone(zone).date()
     ):
-        return NothingToUndo("A step can be undone on the day it was done, and that day is over.")
+        return NothingToUndo(_("A step can be undone on the day it was done, and that day is over."))
     return None
 
 
@@ -313,7 +314,7 @@ def set_urgent(
         return appointment
     check_version(appointment, expected_versions)
     if appointment.status != Status.BOOKED:
-        raise InvalidTransition(status=appointment.get_status_display(), target="more or less urgent")
+        raise InvalidTransition(status=appointment.get_status_display(), target=_("more or less urgent"))
     old = {"is_urgent": appointment.is_urgent}
     appointment.is_urgent = is_urgent
     appointment.save(update_fields=["is_urgent", "updated_at"])
@@ -373,7 +374,7 @@ def _seat_again(appointment: Appointment) -> None:
     with connection.cursor() as cursor:
         cursor.execute(SEAT_AGAIN, [appointment.slot_id])
         if cursor.rowcount == 0:
-            raise SlotUnavailable("The seat has been given away or taken off since. Book another time.")
+            raise SlotUnavailable(_("The seat has been given away or taken off since. Book another time."))
 
 
 def _is_retiring(slot_id: uuid.UUID | None) -> bool:

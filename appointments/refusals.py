@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from appointments.exceptions import (
     DoctorMismatch,
@@ -75,6 +76,9 @@ def refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot | Appointment, but
         others = others.exclude(pk=but)
     if (other := others.first()) is not None:
         raise PatientDoubleBooked(
-            f"The patient already has an appointment then: {other.date} {other.time:%H:%M}, {other.doctor.name}. "
-            "Move or cancel that one, or choose another time."
+            _(
+                "The patient already has an appointment then: %(when)s, %(doctor)s. "
+                "Move or cancel that one, or choose another time."
+            )
+            % {"when": f"{other.date} {other.time:%H:%M}", "doctor": other.doctor.name}
         )

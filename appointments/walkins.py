@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from appointments.exceptions import AlreadyToday, NoFreeSeat, PatientInactive, PatientNotFound
 from appointments.idempotency import Idempotency, earlier_answer, remember
@@ -54,7 +55,7 @@ def walk_in(
     if (made := earlier_answer(idempotency)) is not None:
         return Appointment.objects.get(pk=made)
     if not (department_id or doctor_id):
-        raise _invalid("department", "Choose a department or a doctor.")
+        raise _invalid("department", _("Choose a department or a doctor."))
     # Two desks at once: the second sees what the first has booked.
     patient = Patient.objects.select_for_update(no_key=True).filter(pk=patient_id).first()
     if patient is None:
@@ -116,15 +117,15 @@ def _extra_seat(
 ) -> AvailableSlot:
     doctor = Doctor.objects.filter(pk=doctor_id).first()
     if doctor is None:
-        raise _invalid("doctor", "Choose the doctor who is to be overbooked.")
+        raise _invalid("doctor", _("Choose the doctor who is to be overbooked."))
     kind = VisitType.objects.filter(pk=visit_type).first()
     if kind is None:
-        raise _invalid("visit_type", "Choose the kind of visit: it says how long the extra seat is.")
+        raise _invalid("visit_type", _("Choose the kind of visit: it says how long the extra seat is."))
     if not note.strip():
-        raise _invalid("overbook_reason", f"Say why {doctor.name} is overbooked.")
+        raise _invalid("overbook_reason", _("Say why %(doctor)s is overbooked.") % {"doctor": doctor.name})
     department = Department.objects.filter(pk=department_id or doctor.department_id).first()
     if department is None:
-        raise _invalid("department", "There is no department with this id.")
+        raise _invalid("department", _("There is no department with this id."))
     return add_seat(
         actor=actor,
         doctor_id=doctor.pk,

@@ -36,7 +36,7 @@ class DoctorAdmin(RecordAdmin):
     list_filter = ["is_active", ("department", RelatedSelectFilter)]
     list_select_related = ["department"]
     search_fields = ["name", "id", "specialization", "department__name"]
-    search_help_text = "Name, code, specialization or department."
+    search_help_text = _("Name, code, specialization or department.")
     autocomplete_fields = ["department"]
     fields = ["id", "name", "department", "specialization", "experience", "email", "phone", "is_active"]
 

@@ -1,3 +1,5 @@
+from django.utils.translation import gettext as _
+
 from booking_site.core.errors import Conflict, Invalid, NotAllowed, NotFound
 
 
@@ -5,7 +7,7 @@ class SlotNotFound(NotFound):
     code = "slot_not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is no slot with this id.")
+        super().__init__(_("There is no slot with this id."))
 
 
 class SlotUnavailable(Conflict):
@@ -24,7 +26,7 @@ class HoldNotOwned(NotAllowed):
     code = "hold_not_owned"
 
     def __init__(self) -> None:
-        super().__init__("Somebody else holds this seat. Only they can release it.")
+        super().__init__(_("Somebody else holds this seat. Only they can release it."))
 
 
 class TooManyHolds(Conflict):
@@ -32,7 +34,11 @@ class TooManyHolds(Conflict):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"You hold {limit} seats already, which is as many as you may. Book or release one, or wait until one ends."
+            _(
+                "You hold %(limit)d seats already, which is as many as you may. Book or release one, or wait until one "
+                "ends."
+            )
+            % {"limit": limit}
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from booking_site.core.actor import Actor
 from booking_site.core.operations import operation
@@ -114,9 +115,9 @@ def withdraw(*, actor: Actor, slot_id: uuid.UUID, note: str = "") -> AvailableSl
     if slot.status == AvailableSlot.Status.WITHDRAWN and slot.by_hand:
         return slot
     if slot.status == AvailableSlot.Status.BOOKED:
-        raise SlotUnavailable("This seat is booked. Move or cancel the appointment first, then withdraw the slot.")
+        raise SlotUnavailable(_("This seat is booked. Move or cancel the appointment first, then withdraw the slot."))
     if slot.held_until is not None and slot.held_until > timezone.now():
-        raise SlotUnavailable("Somebody is holding this seat for a booking. Try again in some minutes.")
+        raise SlotUnavailable(_("Somebody is holding this seat for a booking. Try again in some minutes."))
     old = {"status": slot.status} | ({"note": slot.note} if note and slot.note else {})
     slot.status, slot.by_hand = AvailableSlot.Status.WITHDRAWN, True
     slot.note = note or slot.note
@@ -138,7 +139,7 @@ def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
     if slot.status != AvailableSlot.Status.WITHDRAWN:
         return slot
     if slot.starts_at <= timezone.now():
-        raise SlotUnavailable("This slot is in the past. Only a time to come can be offered.")
+        raise SlotUnavailable(_("This slot is in the past. Only a time to come can be offered."))
     check_open(slot.doctor_id, slot.department, slot.starts_at, slot.ends_at)
     old = {"status": slot.status} | ({"note": slot.note} if slot.note else {})
     slot.status, slot.by_hand, slot.note = AvailableSlot.Status.AVAILABLE, False, ""
@@ -201,7 +202,7 @@ def explain_refusal(
     errors.sort(key=lambda error: error["code"] != "withdrawn")
     if hold_token and {code for code, _ in broken} <= {"taken", "held"}:
         raise HoldExpired(
-            "Your hold on this seat has ended and somebody else has taken it. Choose another time.", errors=errors
+            _("Your hold on this seat has ended and somebody else has taken it. Choose another time."), errors=errors
         )
     raise SlotUnavailable(errors[0]["detail"], errors=errors)
 
@@ -209,4 +210,4 @@ def explain_refusal(
 def refuse(slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:
     """A seat could not be claimed: raise why. Somebody may have freed it since; then it was taken at that moment."""
     explain_refusal(slot_id, hold_token, is_staff=is_staff)
-    raise SlotUnavailable("This seat was taken a moment ago. Try again, or choose another time.")
+    raise SlotUnavailable(_("This seat was taken a moment ago. Try again, or choose another time."))

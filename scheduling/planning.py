@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Max, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from booking_site.core.actor import Actor
 from booking_site.core.operations import operation, save_record
@@ -79,7 +80,7 @@ def _save_schedules(
         check_schedule(schedule)
         save_record(actor=actor, instance=schedule, fields=fields, expected_versions=expected_versions)
     done = apply(_plan_of_doctors(doctors))
-    _announce(actor, done, because=f"Schedule {schedules[0].name}", cause=schedules[0])
+    _announce(actor, done, because=_("Schedule %(name)s") % {"name": schedules[0].name}, cause=schedules[0])
     return done
 
 
@@ -128,9 +129,24 @@ def check_schedule(schedule: Schedule, beside: Iterable[Schedule] = ()) -> None:
             local = moment.astimezone(schedule.department.tz)
             when = clock_label(local.date(), local.time(), schedule.department.time_zone, moment)
             raise ScheduleOverlap(
-                f"It overlaps “{other.name}” ({other.in_words}, {other.start_time:%H:%M} to {other.end_time:%H:%M}), "
-                f"first on {when}. Choose other times, or change or end that one first.",
-                errors=[{"field": "start_time", "code": ScheduleOverlap.code, "detail": f"Overlaps “{other.name}”."}],
+                _(
+                    "It overlaps “%(name)s” (%(days)s, %(begin)s to %(end)s), first on %(when)s. "
+                    "Choose other times, or change or end that one first."
+                )
+                % {
+                    "name": other.name,
+                    "days": other.in_words,
+                    "begin": f"{other.start_time:%H:%M}",
+                    "end": f"{other.end_time:%H:%M}",
+                    "when": when,
+                },
+                errors=[
+                    {
+                        "field": "start_time",
+                        "code": ScheduleOverlap.code,
+                        "detail": _("Overlaps “%(name)s”.") % {"name": other.name},
+                    }
+                ],
             )
 
 
@@ -147,7 +163,7 @@ def _check_fields(schedule: Schedule) -> None:
         ]
         raise InvalidPlan(" ".join(fault["detail"] for fault in errors), errors=errors) from error
     if schedule.starts_on > timezone.now().date() + FAR:
-        message = "That is more than ten years ahead. Choose an earlier first day."
+        message = _("That is more than ten years ahead. Choose an earlier first day.")
         raise InvalidPlan(message, errors=[{"field": "starts_on", "code": "too_far", "detail": message}])
 
 
@@ -222,11 +238,11 @@ def _check_span(closure: Closure) -> None:
     field, message = ("last_day" if closure.last_day else "ends_at"), ""
     last = closure.last_day or (closure.ends_at and closure.ends_at.date())
     if last is None or (None in days and None in moments):
-        code, message = "span_incomplete", "Give the first and last day, or both moments."
+        code, message = "span_incomplete", _("Give the first and last day, or both moments.")
     elif last > timezone.now().date() + FAR:
-        code, message = "too_far", "That is more than ten years ahead. Choose an earlier end."
+        code, message = "too_far", _("That is more than ten years ahead. Choose an earlier end.")
     elif _widest(closure)[1] <= timezone.now():
-        code, message = "past", "This closure is over already. Choose a time to come."
+        code, message = "past", _("This closure is over already. Choose a time to come.")
     if message:
         raise InvalidPlan(message, errors=[{"field": field, "code": code, "detail": message}])
 
@@ -263,7 +279,7 @@ def generate(*, actor: Actor, doctor_id: str, until: date) -> Difference:
     """
     lock_doctors([doctor_id])
     done = apply(_plan_of_doctors([doctor_id], until=until))
-    _announce(actor, done, because="The doctor's sessions have changed", cause=Doctor(pk=doctor_id))
+    _announce(actor, done, because=_("The doctor's sessions have changed"), cause=Doctor(pk=doctor_id))
     return done
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from booking_site.core.actor import Actor
 from booking_site.core.errors import KeyReused
@@ -50,7 +51,7 @@ def add_seat(
     made = AvailableSlot.objects.filter(pk=slot_id).first() if slot_id else None
     if made is not None:
         if (made.doctor_id, made.date, made.time) != (doctor_id, local.date(), local.time()):
-            raise KeyReused("This form has added another seat before. Open it anew to add one more.")
+            raise KeyReused(_("This form has added another seat before. Open it anew to add one more."))
         return made
     doctor, department = _who_and_where(doctor_id, department_id)
     _check_kind(visit_type, duration_minutes)
@@ -59,13 +60,16 @@ def add_seat(
     check_open(doctor_id, department, starts_at, ends_at)
     there = list(_live(doctor_id, starts_at, ends_at))
     if there and not allow_overbooking:
-        raise SeatOverbooks(f"{doctor.name} has a slot at that time already: {_named(there)}. Choose another time.")
+        message = _("%(doctor)s has a slot at that time already: %(slots)s. Choose another time.")
+        raise SeatOverbooks(message % {"doctor": doctor.name, "slots": _named(there)})
     if there and not note.strip():
-        raise _invalid("note", "required", f"Say why {doctor.name} is overbooked: {_named(there)} is there already.")
+        message = _("Say why %(doctor)s is overbooked: %(slots)s is there already.")
+        raise _invalid("note", "required", message % {"doctor": doctor.name, "slots": _named(there)})
     taken = {slot.seat for slot in there}
     seat = next(number for number in range(1, len(taken) + 2) if number not in taken)
     if seat > MOST_SEATS:
-        raise SeatOverbooks(f"{doctor.name} has {MOST_SEATS} seats at that time, which is as many as there may be.")
+        message = _("%(doctor)s has %(most)d seats at that time, which is as many as there may be.")
+        raise SeatOverbooks(message % {"doctor": doctor.name, "most": MOST_SEATS})
     slot = AvailableSlot.objects.create(
         id=slot_id or uuid7(),
         doctor=doctor,
@@ -88,43 +92,51 @@ def check_open(doctor_id: str, department: Department, starts_at: datetime, ends
     """InClosure, naming it, when some of this time is closed."""
     near = Closure.objects.near(starts_at, ends_at, [doctor_id])
     for closure in closures_over(near, doctor_id, department, starts_at, ends_at):
-        raise InClosure(f"It is closed then: {closure}. Choose another time, or change the closure first.")
+        raise InClosure(
+            _("It is closed then: %(closure)s. Choose another time, or change the closure first.")
+            % {"closure": closure}
+        )
 
 
 def _who_and_where(doctor_id: str, department_id: uuid.UUID) -> tuple[Doctor, Department]:
     doctor = Doctor.objects.filter(pk=doctor_id).first()
     if doctor is None:
-        raise _invalid("doctor", "unknown", "There is no doctor with this code.")
+        raise _invalid("doctor", "unknown", _("There is no doctor with this code."))
     if not doctor.is_active:
-        raise _invalid("doctor", "doctor_inactive", f"{doctor.name} does not see patients at present.")
+        message = _("%(doctor)s does not see patients at present.")
+        raise _invalid("doctor", "doctor_inactive", message % {"doctor": doctor.name})
     department = Department.objects.filter(pk=department_id).first()
     if department is None:
-        raise _invalid("department", "unknown", "There is no department with this id.")
+        raise _invalid("department", "unknown", _("There is no department with this id."))
     if not department.is_active:
-        raise _invalid("department", "department_inactive", f"{department.name} is closed at present.")
+        message = _("%(department)s is closed at present.")
+        raise _invalid("department", "department_inactive", message % {"department": department.name})
     return doctor, department
 
 
 def _check_kind(visit_type: str, duration_minutes: int) -> None:
     if not VisitType.objects.filter(pk=visit_type, is_active=True).exists():
-        raise _invalid("visit_type", "unknown", "There is no visit type with this code that is offered at present.")
+        message = _("There is no visit type with this code that is offered at present.")
+        raise _invalid("visit_type", "unknown", message)
     if not 1 <= duration_minutes <= MOST_MINUTES:
-        raise _invalid("duration_minutes", "invalid_duration", f"A slot lasts from 1 to {MOST_MINUTES} minutes.")
+        message = _("A slot lasts from 1 to %(most)d minutes.")
+        raise _invalid("duration_minutes", "invalid_duration", message % {"most": MOST_MINUTES})
 
 
 def _instant(local: datetime, department: Department) -> datetime:
     """When it is ``local`` there: to come, and not further off than seats may be made at all."""
     now = timezone.now()
     if local.date() > furthest():
-        raise _invalid("date", "too_far", f"Seats can be added up to {furthest():%Y-%m-%d}. Choose an earlier day.")
+        message = _("Seats can be added up to %(day)s. Choose an earlier day.")
+        raise _invalid("date", "too_far", message % {"day": furthest()})
     when = clock_label(local.date(), local.time(), department.time_zone)
     try:
         starts_at = instant(local, department.time_zone) if local.date() > now.date() - 2 * DAY else None
     except NoSuchTime as error:
-        message = f"There is no {when}: the clock goes forward then. Choose an earlier or a later time."
-        raise _invalid("time", "no_such_time", message) from error
+        message = _("There is no %(when)s: the clock goes forward then. Choose an earlier or a later time.")
+        raise _invalid("time", "no_such_time", message % {"when": when}) from error
     if starts_at is None or starts_at <= now:
-        raise _invalid("time", "past", f"{when} is in the past. Choose a later time.")
+        raise _invalid("time", "past", _("%(when)s is in the past. Choose a later time.") % {"when": when})
     return starts_at
 
 
@@ -150,8 +162,9 @@ def _named(slots: list[AvailableSlot]) -> str:
             time_label(moment.astimezone(slot.department.tz).time(), zone, moment)
             for moment in (slot.starts_at, slot.ends_at)
         )
-        names.append(f"{begin} to {end} {zone}, {slot.visit_type.name} ({slot.state.label})")
-    more = [f"{len(slots) - NAMED} more"] if len(slots) > NAMED else []
+        hours = _("%(begin)s to %(end)s") % {"begin": begin, "end": end}
+        names.append(f"{hours} {zone}, {slot.visit_type.name} ({slot.state.label})")
+    more = [_("%(number)d more") % {"number": len(slots) - NAMED}] if len(slots) > NAMED else []
     return "; ".join([*names, *more])
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 from booking_site.core.localtime import reached
 from doctors.models import Department
@@ -70,8 +71,8 @@ def sittings(schedule: Schedule, first: date, last: date) -> list[Interval]:
         days = dates(schedule.recurrence, schedule.starts_on, first, last, schedule.start_time, zone)
     except ValidationError as error:
         raise InvalidPlan(
-            f"The recurrence of the schedule “{schedule.name}” ({schedule.doctor_id}) cannot be read. "
-            f"Correct it: {' '.join(error.messages)}"
+            _("The recurrence of the schedule “%(name)s” (%(doctor)s) cannot be read. Correct it: %(why)s")
+            % {"name": schedule.name, "doctor": schedule.doctor_id, "why": " ".join(error.messages)}
         ) from error
     found = []
     for day in days:

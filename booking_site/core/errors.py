@@ -10,10 +10,14 @@ import psycopg.errors
 from django.apps import apps
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import BaseConstraint, UniqueConstraint
+from django.utils.translation import gettext as _
 
 
 class DomainError(Exception):
-    """What went wrong and what to do next. ``errors`` names single fields: ``[{"field", "code", "detail"}]``."""
+    """What went wrong and what to do next, in the language of the person, English for programs (see ``languages``).
+
+    ``errors`` names single fields: ``[{"field", "code", "detail"}]``.
+    """
 
     status_code = 400
     code = "invalid"
@@ -49,10 +53,8 @@ class PreconditionFailed(DomainError):
     status_code = 412
     code = "stale"
 
-    def __init__(
-        self, detail: str = "It has changed since you read it. Read it again, then repeat your change."
-    ) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("It has changed since you read it. Read it again, then repeat your change."))
 
 
 class KeyReused(DomainError):
@@ -67,8 +69,8 @@ class Busy(DomainError):
     code = "busy"
     retry_after = 1
 
-    def __init__(self, detail: str = "Somebody else is changing this right now. Try again in a moment.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("Somebody else is changing this right now. Try again in a moment."))
 
 
 class Unavailable(DomainError):
@@ -78,8 +80,8 @@ class Unavailable(DomainError):
     code = "unavailable"
     retry_after = 2
 
-    def __init__(self, detail: str = "The database cannot be reached right now. Try again in a moment.") -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or _("The database cannot be reached right now. Try again in a moment."))
 
 
 @cache
@@ -103,16 +105,16 @@ def from_database(error: DatabaseError) -> DomainError | None:
             errors = [{"field": field, "code": code, "detail": message} for field in fields if len(fields) == 1]
             return kind(message, code=code, errors=errors)
         if isinstance(cause, psycopg.errors.UniqueViolation):  # a primary key, or a table of another package
-            return Conflict("There is one like this already.", code="duplicate")
+            return Conflict(_("There is one like this already."), code="duplicate")
         if isinstance(cause, psycopg.errors.ForeignKeyViolation):
-            return Conflict("Something this refers to does not exist, or is still referred to.", code="reference")
+            return Conflict(_("Something this refers to does not exist, or is still referred to."), code="reference")
         return None
     if isinstance(error, DataError):  # class 22, and what psycopg refuses to send: the value, not the server
-        return Invalid("A value cannot be stored as it is.", code="invalid_value")
+        return Invalid(_("A value cannot be stored as it is."), code="invalid_value")
     if isinstance(cause, (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)):
         return Busy()
     if isinstance(cause, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
-        return Unavailable("Too many changes at once. Try again in a moment.")
+        return Unavailable(_("Too many changes at once. Try again in a moment."))
     if isinstance(error, (OperationalError, InterfaceError)):
         return Unavailable()  # 53xxx, 57P0x, 08xxx and connections lost
     return None

@@ -249,7 +249,8 @@ def coming(schedule: Schedule, count: int = SHOWN) -> list[str]:
     zone = schedule.department.time_zone
     after = max(schedule.starts_on, today_at(zone))
     days = upcoming(schedule.recurrence, schedule.starts_on, after, count, schedule.ends_on, schedule.start_time, zone)
-    return [f"{day_label(day)}, {schedule.start_time:%H:%M} to {schedule.end_time:%H:%M} {zone}" for day in days]
+    hours = _("%(begin)s to %(end)s") % {"begin": f"{schedule.start_time:%H:%M}", "end": f"{schedule.end_time:%H:%M}"}
+    return [f"{day_label(day)}, {hours} {zone}" for day in days]
 
 
 def said_of(schedules: Iterable[Schedule]) -> list[Summary]:
