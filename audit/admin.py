@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.models import AuditLog
 from booking_site.core.admin import ReadOnlyAdmin
-from booking_site.core.wallclock import moment_label
+from booking_site.core.wallclock import moment_html
 from scheduling.days import DayFilter, span_of
 
 KINDS = ["access", "appointment", "apiclient", "department", "doctor", "patient", "slot", "user"]
@@ -76,7 +76,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("time"))
     def moment(self, row: AuditLog) -> str:
-        return moment_label(row.timestamp)
+        return moment_html(row.timestamp)
 
     @admin.display(description=_("outcome"))
     def outcome(self, row: AuditLog) -> str:

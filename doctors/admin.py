@@ -3,6 +3,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import RecordAdmin, RelatedSelectFilter
 from doctors.models import Department, Doctor, next_code

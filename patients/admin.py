@@ -7,7 +7,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import RecordAdmin
-from booking_site.core.wallclock import moment_label
+from booking_site.core.wallclock import moment_html, short_day_label
 from patients.models import Patient
 
 
@@ -46,7 +46,7 @@ class PatientAdmin(RecordAdmin):
 
     @admin.display(description=_("date of birth"))
     def dob_iso(self, patient: Patient) -> str:
-        return f"{patient.dob:%Y-%m-%d}" if patient.dob else "-"
+        return short_day_label(patient.dob) if patient.dob else "-"
 
     @admin.display(description=_("book"))
     def book(self, patient: Patient) -> str:
@@ -57,8 +57,8 @@ class PatientAdmin(RecordAdmin):
 
     @admin.display(description=_("registered"))
     def registered(self, patient: Patient) -> str:
-        return moment_label(patient.created_at)
+        return moment_html(patient.created_at)
 
     @admin.display(description=_("last changed"))
     def changed(self, patient: Patient) -> str:
-        return moment_label(patient.updated_at)
+        return moment_html(patient.updated_at)

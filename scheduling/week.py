@@ -45,7 +45,7 @@ class Seat:
     def name(self) -> str:
         """For those who do not see where it stands: ``Mon 23 Nov 09:00 seat 2``."""
         number = f" {_('seat')} {self.slot.seat}" if self.slot.seat > 1 else ""
-        return f"{date_format(self.slot.date, 'D j M')} {self.clock}{number}"
+        return f"{date_format(self.slot.date, 'MONTH_DAY_FORMAT')} {self.clock}{number}"
 
     @property
     def tick(self) -> str:

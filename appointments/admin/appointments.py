@@ -28,7 +28,7 @@ from appointments.models import MOMENTS, Appointment, Status
 from appointments.templatetags.appointments import TEMPLATE, action_context
 from booking_site.core.admin import RelatedSelectFilter
 from booking_site.core.operations import version_of
-from booking_site.core.wallclock import clock_html, clock_label, moment_label
+from booking_site.core.wallclock import clock_html, clock_label, moment_html, short_day_label
 from patients.models import Patient
 from scheduling.days import DayFilter
 
@@ -95,7 +95,7 @@ class AppointmentAdmin(WorklistPages):
 
     @admin.display(description=_("born"))
     def born(self, appointment: Appointment) -> str:
-        return f"{appointment.patient.dob:%Y-%m-%d}" if appointment.patient.dob else "-"
+        return short_day_label(appointment.patient.dob) if appointment.patient.dob else "-"
 
     @admin.display(description=_("status"))
     def state(self, appointment: Appointment) -> str:
@@ -118,7 +118,7 @@ class AppointmentAdmin(WorklistPages):
     def moments(self, appointment: Appointment) -> str:
         zone = appointment.department.time_zone
         reached = [
-            (self.opts.get_field(name).verbose_name, moment_label(moment, zone))  # type: ignore[union-attr]
+            (self.opts.get_field(name).verbose_name, moment_html(moment, zone))  # type: ignore[union-attr]
             for name in MOMENTS.values()
             if (moment := getattr(appointment, name)) is not None
         ]
@@ -126,7 +126,7 @@ class AppointmentAdmin(WorklistPages):
 
     @admin.display(description=_("requested time"))
     def requested(self, appointment: Appointment) -> str:
-        return moment_label(appointment.requested_datetime, appointment.department.time_zone)
+        return moment_html(appointment.requested_datetime, appointment.department.time_zone)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -295,10 +295,12 @@ def test_the_list_names_the_clock_of_the_site(reception):
     doctor = DoctorFactory(department=DepartmentFactory(time_zone="Asia/Tokyo"))
     appointment = booked(slot=SlotFactory(doctor=doctor, starts_at=in_days(7, hour=1)))
     text = reception.get(f"{LIST}?day=all").content.decode()
-    assert re.search(r'<span class="clock">\w+ \d+ \w+ \d{4} <b>10:00</b></span> <span class="zone">Asia/Tokyo', text)
+    words = r"\w+ \d+ \w+ \d{4} <b>10:00</b>"
+    zone = '<span class="zone" data-zone="Asia/Tokyo">Asia/Tokyo</span>'
+    assert re.search(rf'<time class="clock" datetime="[-0-9]+T10:00\+09:00">{words} {zone}</time>', text)
     detail = reception.get(page("change", appointment)).content.decode()
     assert "<b>10:00</b>" in detail
-    assert re.search(r"booked at \w+ \d+ \w+ \d{4} \d\d:\d\d:\d\d Asia/Tokyo", detail)
+    assert re.search(rf'booked at <time datetime="[^"]+">\w+ \d+ \w+ \d{{4}} \d\d:\d\d:\d\d {zone}</time>', detail)
 
 
 # --- autocomplete ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from oauth2_provider import admin as stock
 
 from booking_site.api.models import ApiClient
 from booking_site.core.admin import AnnouncedAdmin
-from booking_site.core.wallclock import moment_label
+from booking_site.core.wallclock import moment_html
 
 admin.site.unregister(
     [
@@ -75,11 +75,11 @@ class ApiClientAdmin(AnnouncedAdmin):
 
     @admin.display(description=_("registered"))
     def registered(self, client: ApiClient) -> str:
-        return moment_label(client.created)
+        return moment_html(client.created)
 
     @admin.display(description=_("last changed"))
     def changed(self, client: ApiClient) -> str:
-        return moment_label(client.updated)
+        return moment_html(client.updated)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:

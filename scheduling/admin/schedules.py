@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import RelatedSelectFilter, submitted, version_in
-from booking_site.core.wallclock import day_label
+from booking_site.core.wallclock import day_label, short_day_label, zone_html
 from scheduling import planning
 from scheduling.admin.planning import PlanAdmin, Summary
 from scheduling.forms.plan import refuse_invalid, today_at
@@ -81,13 +81,13 @@ class ScheduleAdmin(PlanAdmin):
     @admin.display(description=_("hours"), ordering="start_time")
     def hours(self, schedule: Schedule) -> str:
         start, end = (f"{clock:%H:%M}" for clock in (schedule.start_time, schedule.end_time))
-        zone = schedule.department.time_zone
-        return format_html('<span class="clock"><b>{}–{}</b></span> <span class="zone">{}</span>', start, end, zone)
+        zone = zone_html(schedule.department.time_zone)
+        return format_html('<span class="clock"><b>{}–{}</b></span> {}', start, end, zone)
 
     @admin.display(description=_("valid"), ordering="starts_on")
     def valid(self, schedule: Schedule) -> str:
-        begin = f"{schedule.starts_on:%Y-%m-%d}"
-        span = f"{begin} – {schedule.ends_on:%Y-%m-%d}" if schedule.ends_on else _("from %s") % begin
+        begin = short_day_label(schedule.starts_on)
+        span = f"{begin} – {short_day_label(schedule.ends_on)}" if schedule.ends_on else _("from %s") % begin
         off = "" if schedule.is_active else _("not active")
         return format_html('<span class="clock">{}</span> <span class="second">{}</span>', span, off)
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import ReadOnlyAdmin, RelatedSelectFilter
 from booking_site.core.errors import DomainError
-from booking_site.core.wallclock import clock_html, clock_label, moment_label
+from booking_site.core.wallclock import clock_html, clock_label, moment_html
 from doctors.models import Department, Doctor
 from scheduling import operations
 from scheduling.admin.seats import add_seat_page
@@ -118,15 +118,15 @@ class SlotAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("held until"))
     def held(self, slot: AvailableSlot) -> str:
-        return moment_label(slot.held_until, slot.department.time_zone)
+        return moment_html(slot.held_until, slot.department.time_zone)
 
     @admin.display(description=_("made"))
     def made(self, slot: AvailableSlot) -> str:
-        return moment_label(slot.created_at, slot.department.time_zone)
+        return moment_html(slot.created_at, slot.department.time_zone)
 
     @admin.display(description=_("last changed"))
     def changed(self, slot: AvailableSlot) -> str:
-        return moment_label(slot.updated_at, slot.department.time_zone)
+        return moment_html(slot.updated_at, slot.department.time_zone)
 
     # --- the week, and adding a seat ---------------------------------------------------------------------------
 

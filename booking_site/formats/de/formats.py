@@ -1,6 +1,7 @@
 """How dates and times are written in German. Fields of forms carry ISO dates, as their browsers want."""
 
-DATE_FORMAT = SHORT_DATE_FORMAT = "D j. M Y"
+DATE_FORMAT = "D j. M Y"
+SHORT_DATE_FORMAT = "d.m.Y"
 TIME_FORMAT = "H:i"
 DATETIME_FORMAT = SHORT_DATETIME_FORMAT = "D j. M Y H:i"
 MONTH_DAY_FORMAT = "D j. M"
