@@ -2,8 +2,8 @@
 
 The index holds the words of each name and keys that misspellings share (migration 0004). What was typed is asked for
 in steps, each wider than the last, and the next is taken only as long as there is room for more: the words themselves,
-their beginnings, words that are nearly the same, and last what is left when one of the facts given is wrong. Each step
-reads ``READ`` patients at most; Python puts them in order.
+their beginnings, words that are nearly the same, and last what is left when one of the facts given is wrong. A step
+reads so many patients at most, of however many that match; Python puts them in order.
 """
 
 from collections import Counter
@@ -14,15 +14,23 @@ from typing import Any
 from django.db.models import F, Q
 
 from booking_site.core.sql import contains
-from patients.likeness import BEGINNING, names_cost
+from patients.likeness import BEGINNING, SUBSCRIBER, WRONG, digits_of, names_cost, phone_cost
 from patients.models import Patient, PatientQuerySet, phone_is
-from patients.names import KEPT, KEPT_AS_WRITTEN, TypedName, all_but_one_of, all_of, any_of, kept_words, one_of_each
+from patients.names import (
+    KEPT,
+    KEPT_AS_WRITTEN,
+    TypedName,
+    all_but_one_of,
+    all_of,
+    any_of,
+    as_one,
+    kept_words,
+    one_of_each,
+)
 from patients.typed import Typed, clean, read
 
 READ = 150  # patients that a step reads at most, of however many that match
 MOST = 100  # patients that are found at most
-SUBSCRIBER = 7  # last digits of a phone number that all ways to write it share, in any country
-WRONG = 4.0  # the cost of a date, number or address that is not the patient's
 Rank = tuple[Any, ...]  # less is better; ends with last name, first name and key
 COLUMNS = ("pk", "first_name", "last_name", "dob", "phone_digits", "mrn", "email", "is_active")
 
@@ -42,24 +50,27 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     if typed.is_blank and not name:
         return list(patients.search(clean(text))[:limit]) if clean(text) else []
     ranked: dict[Any, Rank] = {}
-    overflown = False
     for step in steps(typed, name):
-        enough = len(ranked) >= limit or (step.is_last_resort and ranked)
-        if enough if not step.narrows else not overflown:
+        if len(ranked) >= limit or (step.is_last_resort and ranked):
             continue
-        columns = KEPT if step.is_fuzzy else KEPT_AS_WRITTEN
-        rows = list(patients.filter(step.condition).order_by().annotate(**columns).values(*COLUMNS, *columns)[:READ])
-        overflown = len(rows) == READ
+        rows = _rows(patients, step, step.condition)
+        if len(rows) == READ and step.narrower is not None:
+            rows += _rows(patients, step, step.narrower)
         for row in rows:
             cost, missed, is_certain = _cost(row, typed, name)
             if missed <= step.may_miss:
-                ranked.setdefault(
-                    row["pk"],
-                    (not is_certain, not row["is_active"], cost, row["last_name"], row["first_name"], row["pk"]),
+                ranked[row["pk"]] = (
+                    *(not is_certain, not row["is_active"], cost),
+                    *(row["last_name"], row["first_name"], row["pk"]),
                 )
     best = _in_order(ranked)[:limit]
     found = patients.in_bulk(best)
     return [found[key] for key in best if key in found]
+
+
+def _rows(patients: PatientQuerySet, step: "Step", condition: Q) -> list[dict[str, Any]]:
+    columns = KEPT if step.is_fuzzy else KEPT_AS_WRITTEN
+    return list(patients.filter(condition).order_by().annotate(**columns).values(*COLUMNS, *columns)[:READ])
 
 
 def _in_order(ranked: dict[Any, Rank]) -> list[Any]:
@@ -76,14 +87,14 @@ def _in_order(ranked: dict[Any, Rank]) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Patients to look at. ``may_miss``: the words of the name that need not fit. ``is_fuzzy``: words may be misspelt.
-    ``narrows``: a part of the step before, which is looked at when that had more patients than were read.
-    ``is_last_resort``: only when nobody is found."""
+    """Patients to look at. ``narrower``: the best of them, read by themselves when there are more than ``READ``.
+    ``may_miss``: the words of the name that need not fit. ``is_fuzzy``: words may be misspelt. ``is_last_resort``: only
+    when nobody is found."""
 
     condition: Q
+    narrower: Q | None = None
     may_miss: int = 0
     is_fuzzy: bool = True
-    narrows: bool = False
     is_last_resort: bool = False
 
 
@@ -95,10 +106,8 @@ def steps(typed: Typed, name: TypedName) -> Iterator[Step]:
     if not name:
         yield Step(all_facts, is_fuzzy=False)
     else:
-        yield Step(Q(all_of(name.begun)) & all_facts, is_fuzzy=False)
-        yield Step(Q(all_of(name.exact)) & all_facts, is_fuzzy=False, narrows=True)
-        yield Step(Q(one_of_each(name.near, name.begun)) & all_facts)
-        yield Step(Q(all_of(name.heard)) & all_facts, narrows=True)
+        yield Step(Q(all_of(name.begun)) & all_facts, Q(all_of(name.exact)) & all_facts, is_fuzzy=False)
+        yield Step(Q(one_of_each(name.near, name.begun)) & all_facts, Q(all_of(name.heard)) & all_facts)
         if len(name.words) > 1:
             yield Step(Q(all_of(name.near)) & all_facts, is_last_resort=True)
         if len(name.words) > 2:
@@ -131,7 +140,7 @@ def _wider(typed: Typed) -> Iterator[Q]:
     if typed.dates:
         yield Q(dob__in=typed.dates)
     for number in typed.numbers:
-        digits = _digits(number)
+        digits = digits_of(number)
         yield Q(mrn__istartswith=number)
         if len(digits) >= SUBSCRIBER:
             yield Q(phone_digits__contains=digits[-SUBSCRIBER:])
@@ -143,7 +152,7 @@ def _cost(row: dict[str, Any], typed: Typed, name: TypedName) -> tuple[float, in
     """How far the patient is from what was typed, how many words of the name are missed, and whether all fits as typed
     or as the beginning of what is kept."""
     first, last = kept_words(row)
-    words, missed = names_cost(name.words, name.joined, [*first, *last])
+    words, missed = names_cost(name.words, name.joined, [*first, *last, *as_one(first, last)])
     facts = list(_fact_costs(row, typed))
     unsaid = 0.02 * max(0, len(row["first_name"].split()) + len(row["last_name"].split()) - len(name.words))
     is_certain = words <= BEGINNING * len(name.words) and all(cost < WRONG for cost in facts)
@@ -156,7 +165,7 @@ def _fact_costs(row: dict[str, Any], typed: Typed) -> Iterable[float]:
         fits = born is not None and (born in typed.dates or born.year == typed.year)
         yield 0 if fits else WRONG
     for number in typed.numbers:
-        yield min(_beginning_cost(number, row["mrn"]), _phone_cost(number, row["phone_digits"]))
+        yield min(_beginning_cost(number, row["mrn"]), phone_cost(number, row["phone_digits"]))
     for code in typed.codes:
         yield min(_beginning_cost(code, row["mrn"]), 1)
     for email in typed.emails:
@@ -166,24 +175,3 @@ def _fact_costs(row: dict[str, Any], typed: Typed) -> Iterable[float]:
 def _beginning_cost(typed: str, kept: str | None) -> float:
     kept, typed = (kept or "").upper(), typed.upper()
     return 0 if kept == typed else BEGINNING if kept.startswith(typed) else WRONG
-
-
-def _phone_cost(typed: str, kept: str) -> float:
-    """0 for the same number, however it is written; less than ``WRONG`` for a part of it, or the same end."""
-    asked, kept = _digits(typed).lstrip("0"), kept.lstrip("0")
-    if not asked or not kept:
-        return WRONG
-    if asked == kept:
-        return 0
-    if min(len(asked), len(kept)) >= SUBSCRIBER and (asked.endswith(kept) or kept.endswith(asked)):
-        return 0.1
-    if asked in kept:
-        return 0.5
-    same = 0
-    while same < min(len(asked), len(kept)) and asked[-1 - same] == kept[-1 - same]:
-        same += 1
-    return WRONG - 0.2 * same if same >= SUBSCRIBER else WRONG
-
-
-def _digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isdigit())

@@ -59,6 +59,13 @@ def kept_words(row: dict[str, list[str]]) -> tuple[list[Word], list[Word]]:
     )
 
 
+def as_one(first: Sequence[Word], last: Sequence[Word]) -> list[Word]:
+    """Both names as one word, in either order: as they are written in scripts without spaces."""
+    if not first or not last:
+        return []
+    return [Word(first[-1].text + last[-1].text, ""), Word(last[-1].text + first[-1].text, "")]
+
+
 @dataclass(frozen=True)
 class TypedName:
     """``words``, folded, and ``joined``: each with the next as one, so that ``joined[n]`` stands for the words n and
