@@ -17,7 +17,7 @@ from booking_site.core.errors import Invalid
 from booking_site.core.operations import operation
 from booking_site.core.wallclock import clock_label
 from doctors.models import Department, Doctor
-from patients.models import Patient
+from patients.models import Patient, answering
 from scheduling.days import on
 from scheduling.exceptions import SlotUnavailable
 from scheduling.models import AvailableSlot, SlotQuerySet, VisitType
@@ -48,7 +48,8 @@ def walk_in(
     at the next full five minutes, with ``overbook_reason``; needs ``doctor_id`` and ``visit_type``. (Who may do that is
     for the page to check.) ``although_booked``: also when the patient is expected today already.
 
-    A seat that somebody else is taking at this moment is passed over. Raises PatientNotFound, PatientInactive,
+    The id of a record that has been merged into another one stands for that one. A seat that somebody else is taking
+    at this moment is passed over. Raises PatientNotFound, PatientInactive,
     AlreadyToday, NoFreeSeat, PatientDoubleBooked, PatientLimitReached, Invalid, KeyReused, and for an extra seat
     InvalidPlan, InClosure, SeatOverbooks.
     """
@@ -57,14 +58,14 @@ def walk_in(
     if not (department_id or doctor_id):
         raise _invalid("department", _("Choose a department or a doctor."))
     # Two desks at once: the second sees what the first has booked.
-    patient = Patient.objects.select_for_update(no_key=True).filter(pk=patient_id).first()
+    patient = Patient.objects.select_for_update(no_key=True).filter(pk=answering(patient_id)).first()
     if patient is None:
         raise PatientNotFound
     if not patient.is_active:
         raise PatientInactive
-    if not although_booked and (expected := [one for one in today_of(patient_id) if one.status in LIVE]):
+    if not although_booked and (expected := [one for one in today_of(patient.pk) if one.status in LIVE]):
         raise AlreadyToday(_when_and_who(expected[0]))
-    given: dict[str, Any] = {"actor": actor, "patient_id": patient_id, "reason": reason}
+    given: dict[str, Any] = {"actor": actor, "patient_id": patient.pk, "reason": reason}
     appointment: Appointment | None
     if overbook:
         slot = _extra_seat(actor, department_id, doctor_id, visit_type, overbook_reason)

@@ -27,6 +27,7 @@ from booking_site.testing.factories import (
     zone_at,
 )
 from booking_site.testing.racing import race, what_is_wrong
+from patients.models import Patient
 from scheduling.exceptions import InClosure, InvalidPlan
 from scheduling.models import AvailableSlot
 
@@ -131,6 +132,15 @@ def test_walk_in_of_nobody_or_nowhere_is_refused(doctor):
     with pytest.raises(Invalid) as refused:
         come()
     assert refused.value.errors[0]["field"] == "department"
+
+
+def test_walk_in_of_a_merged_record_is_that_of_the_record_it_was_merged_into(doctor):
+    stays, old = PatientFactory(), PatientFactory()
+    Patient.objects.filter(pk=old.pk).update(merged_into=stays, is_active=False)
+    free(doctor, 10), free(doctor, 20)
+    assert come(old, doctor_id=doctor.pk).patient_id == stays.pk
+    with pytest.raises(AlreadyToday):
+        come(old, doctor_id=doctor.pk)
 
 
 def test_walk_in_with_one_key_is_done_once(doctor):

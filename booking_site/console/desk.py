@@ -28,6 +28,7 @@ def having(*permissions: str) -> Callable[[Any], bool]:
 WAYS: list[tuple[Any, str, Callable[[Any], bool]]] = [
     (_("Today"), "index", having("appointments.view_appointment")),
     (pgettext_lazy("an appointment", "Book"), "appointments_appointment_add", having("appointments.add_appointment")),
+    (_("Walk-in"), "walk_in", having("appointments.add_appointment", "appointments.attend_appointment")),
     (_("Appointments"), "appointments_appointment_changelist", having("appointments.view_appointment")),
     (_("Patients"), "patients_patient_changelist", having("patients.view_patient")),
     (_("Week"), "scheduling_week", having("scheduling.view_availableslot")),
