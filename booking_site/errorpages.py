@@ -36,7 +36,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, status=403, code="not_allowed", detail=_("Your account may not do this."))
+    detail = str(exception) or _("Your account may not do this.")
+    return respond(request, status=403, code="not_allowed", detail=detail)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

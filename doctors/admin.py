@@ -2,19 +2,28 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import RecordAdmin, RelatedSelectFilter
+from booking_site.core.scope import scope_of
 from doctors.models import Department, Doctor, next_code
 
 
 @admin.register(Department)
 class DepartmentAdmin(RecordAdmin):
+    """Those who belong to none but are a doctor see the one that they work in."""
+
     list_display = ["name", "code", "site", "time_zone", "phone", "is_active"]
     list_filter = ["is_active", "site"]
     search_fields = ["name", "code", "site"]
     fields = ["name", "code", "site", "time_zone", "phone", "is_active"]
+
+    def seen(self, request: HttpRequest, rows: Any) -> Any:
+        scope = scope_of(request.user)
+        own = Q(pk__in=Doctor.objects.filter(pk=scope.doctor).values("department")) if scope.doctor else Q(pk__in=[])
+        return rows if scope.everything else rows.filter(Q(pk__in=scope.departments) | own)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # Slots and appointments keep the wall clock that they were made with: a zone is chosen once.
@@ -41,8 +50,21 @@ class DoctorAdmin(RecordAdmin):
     autocomplete_fields = ["department"]
     fields = ["id", "name", "department", "specialization", "experience", "email", "phone", "is_active"]
 
+    def seen(self, request: HttpRequest, rows: Any) -> Any:
+        """Those of the departments, and their guests: doctors of elsewhere who have a schedule there."""
+        scope = scope_of(request.user)
+        if scope.everything or not scope.departments:
+            return rows.filter(scope.q(doctor="pk"))
+        guests = Doctor.objects.order_by().filter(schedules__department__in=scope.departments).values("pk")
+        return rows.filter(scope.q(doctor="pk") | Q(pk__in=guests))
+
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("department")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A guest is looked at; the record is for the doctor's own department."""
+        theirs = obj is None or scope_of(request.user).allows(department_id=obj.department_id, doctor_id=obj.pk)
+        return theirs and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["id"] if obj else []

@@ -7,6 +7,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import RecordAdmin
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import moment_html, short_day_label
 from patients.models import Patient
 
@@ -26,6 +27,14 @@ class PatientAdmin(RecordAdmin):
         (_("Record"), {"fields": ["is_active", "registered", "changed"]}),
     ]
     readonly_fields = ["registered", "changed"]
+
+    def seen(self, request: HttpRequest, rows: Any) -> Any:
+        """Patients are the whole hospital's; a clinician sees those who have, or have had, an appointment with them."""
+        scope = scope_of(request.user)
+        if not scope.is_own_only:
+            return rows
+        own = Patient.objects.order_by().filter(appointments__doctor=scope.doctor).values("pk")
+        return rows.filter(pk__in=own)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         book = ["book"] if request.user.has_perm("appointments.add_appointment") else []

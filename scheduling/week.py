@@ -117,12 +117,13 @@ def monday_of(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def week_of(doctor: Doctor, monday: date, *, with_appointments: bool, with_patients: bool) -> Week:
-    """The seven days from ``monday``, by the clock of each department. ``doctor`` needs its department at hand."""
+def week_of(doctor: Doctor, monday: date, *, seen: Q, with_appointments: bool, with_patients: bool) -> Week:
+    """The seven days from ``monday``, by the clock of each department. ``doctor`` needs its department at hand.
+    ``seen``: the condition on slots and schedules that somebody may see."""
     dates = [monday + timedelta(days=number) for number in range(7)]
-    slots = _slots(doctor, dates, with_appointments=with_appointments, with_patients=with_patients)
+    slots = _slots(doctor, dates, seen, with_appointments=with_appointments, with_patients=with_patients)
     schedules = list(
-        Schedule.objects.filter(Q(ends_on__isnull=True) | Q(ends_on__gte=dates[0]), doctor=doctor)
+        Schedule.objects.filter(seen, Q(ends_on__isnull=True) | Q(ends_on__gte=dates[0]), doctor=doctor)
         .filter(starts_on__lte=dates[-1], is_active=True)
         .select_related("department", "visit_type")
     )
@@ -151,8 +152,10 @@ def local_time(moment: datetime, department: Department) -> str:
     return time_label(moment.astimezone(department.tz).time(), department.time_zone, moment)
 
 
-def _slots(doctor: Doctor, dates: list[date], *, with_appointments: bool, with_patients: bool) -> list[AvailableSlot]:
-    slots = AvailableSlot.objects.filter(doctor=doctor, date__gte=dates[0], date__lte=dates[-1])
+def _slots(
+    doctor: Doctor, dates: list[date], seen: Q, *, with_appointments: bool, with_patients: bool
+) -> list[AvailableSlot]:
+    slots = AvailableSlot.objects.filter(seen, doctor=doctor, date__gte=dates[0], date__lte=dates[-1])
     slots = slots.select_related("department", "visit_type", "schedule").order_by("starts_at", "seat", "id")
     slots = slots.annotate(is_free=SqlCondition(FREE_TO_STAFF_SQL))
     if with_appointments or with_patients:

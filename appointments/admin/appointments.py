@@ -46,6 +46,7 @@ PAGES = (
 
 @admin.register(Appointment)
 class AppointmentAdmin(WorklistPages):
+    scoped = {"department": "department", "doctor": "doctor"}
     list_display = ["when", "person", "doctor", "department", "state"]
     list_filter = [DayFilter, "status", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
     search_fields = ["patient__search_text"]  # what makes Django show the search box; see get_search_results
@@ -81,7 +82,7 @@ class AppointmentAdmin(WorklistPages):
         return queryset.filter(patient__in=Patient.objects.search(term).order_by().values("pk")), False
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "patient__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+        return lookup == "patient__id__exact" or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=_("when"))
     def when(self, appointment: Appointment) -> str:
@@ -186,7 +187,7 @@ class AppointmentAdmin(WorklistPages):
 
     def done(self, request: HttpRequest, pk: Any, message: Any) -> HttpResponse:
         appointment = self.get_object(request, str(pk))
-        self.message_user(request, message % self.label(appointment), messages.SUCCESS)  # type: ignore[arg-type]
+        self.message_user(request, message % self.label(appointment), messages.SUCCESS)
         if self.has_view_permission(request):
             return HttpResponseRedirect(reverse("admin:appointments_appointment_change", args=[pk]))
         return HttpResponseRedirect(reverse("admin:index"))

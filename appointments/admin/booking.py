@@ -16,11 +16,14 @@ from booking_site.core.errors import DomainError
 def book_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if not model_admin.has_add_permission(request):
         raise PermissionDenied
-    form = BookingForm(
-        submitted(request),
-        initial={name: request.GET[name] for name in BookingForm.field_order if name in request.GET},
-        site=model_admin.admin_site,
-        may_add_patient=request.user.has_perm("patients.add_patient"),
+    form = model_admin.limited(
+        request,
+        BookingForm(
+            submitted(request),
+            initial={name: request.GET[name] for name in BookingForm.field_order if name in request.GET},
+            site=model_admin.admin_site,
+            may_add_patient=request.user.has_perm("patients.add_patient"),
+        ),
     )
     if form.is_valid():
         chosen = form.cleaned_data

@@ -16,7 +16,8 @@ def move_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
     appointment = model_admin.to_step(request, object_id)
     if isinstance(appointment, HttpResponse):
         return appointment
-    form = MoveForm(submitted(request), initial={"department": appointment.department_id}, site=model_admin.admin_site)
+    initial = {"department": appointment.department_id}
+    form = model_admin.limited(request, MoveForm(submitted(request), initial=initial, site=model_admin.admin_site))
     if form.is_valid():
         try:
             operations.reschedule(

@@ -25,9 +25,10 @@ from booking_site.core.actor import actor_of
 from booking_site.core.admin import ReadOnlyAdmin, version_in
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import version_of
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import clock_label, moment_label
 from patients.models import Patient
-from scheduling.models import VisitType
+from scheduling.models import AvailableSlot, VisitType
 
 PER_PAGE = 20
 REPORT = "rebooked"  # the session's last report: appointments by their id, no patient's data
@@ -82,9 +83,9 @@ class WorklistPages(ReadOnlyAdmin):
 
     def worklist_view(self, request: HttpRequest) -> HttpResponse:
         _check(request)
-        shown = Paginator(_chosen(request.GET), PER_PAGE).get_page(request.GET.get("page"))
+        shown = Paginator(_chosen(request), PER_PAGE).get_page(request.GET.get("page"))
         listed = list(shown.object_list)
-        found = alternatives(listed)
+        found = self._seen_alternatives(request, alternatives(listed))
         names = _visit_types()
         return self.own_page(
             request,
@@ -92,10 +93,20 @@ class WorklistPages(ReadOnlyAdmin):
             title=_("Appointments that need a new time"),
             page=shown,
             waiting=[_waiting(one, found.get(one.pk, []), names) for one in listed],
-            filters=_filters(request.GET),
+            filters=_filters(request),
             query=_query(request.GET),
             most=AT_ONCE,
         )
+
+    def _seen_alternatives(
+        self, request: HttpRequest, found: dict[uuid.UUID, list[Alternative]]
+    ) -> dict[uuid.UUID, list[Alternative]]:
+        """Without the seats that the doctor has in departments that the person does not see."""
+        if scope_of(request.user).everything:
+            return found
+        keys = [one.slot_id for offered in found.values() for one in offered]
+        seen = set(AvailableSlot.objects.filter(scope_of(request.user).q(), pk__in=keys).values_list("pk", flat=True))
+        return {key: [one for one in offered if one.slot_id in seen] for key, offered in found.items()}
 
     def rebook_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Move one appointment to the alternative whose button was pressed."""
@@ -105,6 +116,9 @@ class WorklistPages(ReadOnlyAdmin):
         try:
             slot_id = uuid.UUID(request.POST.get("slot", ""))
         except ValueError:
+            self.message_user(request, _("Choose one of the times."), messages.ERROR)
+            return _back(request)
+        if not self.admin_site.get_model_admin(AvailableSlot).sees(request, [slot_id]):  # type: ignore[attr-defined]
             self.message_user(request, _("Choose one of the times."), messages.ERROR)
             return _back(request)
         version = request.POST.get("version", "")
@@ -164,6 +178,9 @@ class WorklistPages(ReadOnlyAdmin):
         _check(request)
         if request.method == "POST":
             keys = _keys(request.POST.get("appointments", ""))
+            if not self.sees(request, keys):
+                self.message_user(request, _("Not all of these are there. Load the list again."), messages.ERROR)
+                return _back(request)
             report = rebook_all(actor=actor_of(request), appointment_ids=keys)
             request.session[REPORT] = {
                 "at": timezone.now().isoformat(),
@@ -171,8 +188,8 @@ class WorklistPages(ReadOnlyAdmin):
                 "left": [[str(one.appointment.pk), str(one.why)] for one in report.left],
             }
             return HttpResponseRedirect(reverse("admin:appointments_appointment_rebooking_report"))
-        total = _chosen(request.GET).count()
-        listed = list(_chosen(request.GET)[:AT_ONCE])
+        total = _chosen(request).count()
+        listed = list(_chosen(request)[:AT_ONCE])
         moves, left = propose(listed)
         return self.own_page(
             request,
@@ -194,7 +211,8 @@ class WorklistPages(ReadOnlyAdmin):
             self.message_user(request, _("There is no report yet: rebook first."), messages.WARNING)
             return _back(request)
         keys = [key for key, _about in (*report["moved"], *report["left"])]
-        known = Appointment.objects.select_related("patient", "doctor", "department").in_bulk(keys)
+        seen = self.seen(request, Appointment.objects.select_related("patient", "doctor", "department"))
+        known = seen.in_bulk(keys)
         by_key = {str(key): appointment for key, appointment in known.items()}
         return self.own_page(
             request,
@@ -215,20 +233,22 @@ def _check(request: HttpRequest) -> None:
         raise PermissionDenied
 
 
-def _chosen(given: QueryDict) -> Any:
-    """The worklist as filtered. What is no doctor, department or reason of it finds nothing."""
+def _chosen(request: HttpRequest) -> Any:
+    """The worklist as filtered, of what the person sees. What is no doctor, department or reason finds nothing."""
+    given, seen = request.GET, in_line().filter(scope_of(request.user).q())
     chosen = {column: str(given[name]) for name, column in FILTERS.items() if given.get(name)}
     try:
         if "department_id" in chosen:
             uuid.UUID(chosen["department_id"])
     except ValueError:
-        return in_line().none()
-    return in_line().filter(**chosen)
+        return seen.none()
+    return seen.filter(**chosen)
 
 
-def _filters(given: QueryDict) -> list[dict[str, Any]]:
+def _filters(request: HttpRequest) -> list[dict[str, Any]]:
     """The choices that the list has, one select each."""
-    rows = Appointment.objects.needing_new_time().order_by()
+    given = request.GET
+    rows = Appointment.objects.needing_new_time().filter(scope_of(request.user).q()).order_by()
     columns = ("doctor_id", "doctor__name", "department_id", "department__name", "needs_new_time_because")
     found = list(rows.values_list(*columns).distinct())
     choices = {

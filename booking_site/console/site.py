@@ -8,6 +8,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
+from booking_site.core.scope import NO_PLACE, is_without_place, scope_of
 
 
 class LabelledAutocomplete(AutocompleteJsonView):
@@ -25,6 +27,15 @@ class LabelledAutocomplete(AutocompleteJsonView):
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         label = getattr(self.model_admin, "option_label", str)
         return {"id": str(getattr(obj, to_field_name)), "text": label(obj)}
+
+
+# What those may open who belong to no department yet.
+WITHOUT_PLACE = ("index", "jsi18n", "logout", "password_change", "password_change_done")
+
+
+def _needing_new_time(request: HttpRequest) -> int:
+    waiting = Appointment.objects.needing_new_time().filter(scope_of(request.user).q())
+    return waiting.order_by().count()
 
 
 class ConsoleSite(AdminSite):
@@ -39,14 +50,19 @@ class ConsoleSite(AdminSite):
         pages = [
             page for model_admin in self._registry.values() for page in getattr(model_admin, "console_urls", list)()
         ]
-        return [*pages, *super().get_urls()]
+        # No page of any record leads to the public site, and the stock page that does tells which records there are.
+        stock = [page for page in super().get_urls() if getattr(page, "name", "") != "view_on_site"]
+        return [*pages, *stock]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         return context | {"desk": ways(request) if context["has_permission"] else []}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        waiting = Appointment.objects.needing_new_time().order_by().count() if may_rebook(request.user) else 0
+        if is_without_place(request.user):
+            frame = {**self.each_context(request), "title": _("Welcome"), "detail": NO_PLACE, "available_apps": []}
+            return TemplateResponse(request, "console/no_place.html", frame)
+        waiting = _needing_new_time(request) if may_rebook(request.user) else 0
         return super().index(request, {"needing_new_time": waiting, **(extra_context or {})})
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
@@ -61,6 +77,9 @@ class ConsoleSite(AdminSite):
             if "\x00" in request.path or any("\x00" in text for pair in request.GET.lists() for text in pair[1]):
                 raise SuspiciousOperation("A NUL byte in the address.")  # PostgreSQL has no text that holds one
             try:
+                view_name = request.resolver_match.url_name if request.resolver_match else None
+                if view_name not in WITHOUT_PLACE and is_without_place(request.user):
+                    raise PermissionDenied(NO_PLACE)
                 return view(request, *args, **kwargs)
             except PermissionDenied:
                 signals.access_denied.send(

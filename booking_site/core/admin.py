@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import save_record, version_of
+from booking_site.core.scoped import ScopedAdmin
 from booking_site.core.signals import record_saved
 
 COUNTED = 10_000  # rows; nobody leafs further than that, and counting on would read the whole table
@@ -38,7 +39,7 @@ class CappedPaginator(Paginator):
         return min(rows.order_by()[: COUNTED + 1].count(), COUNTED + 1)
 
 
-class ConsoleAdmin(admin.ModelAdmin):
+class ConsoleAdmin(ScopedAdmin):
     """Nothing is deleted: records are deactivated. What happened to a record is in the audit log, and only there."""
 
     show_full_result_count = False
@@ -54,9 +55,14 @@ class ConsoleAdmin(admin.ModelAdmin):
         return str(obj)
 
     def not_found(self, request: HttpRequest) -> HttpResponse:
-        """Where a page of our own sends people who ask for what is not there, as the stock pages do."""
-        self.message_user(request, _("There is no %s with this id.") % self.opts.verbose_name, messages.WARNING)
+        """Where people go who ask for what is not there, or not for them."""
+        text = _("There is no %s with this id among those that you may see.") % self.opts.verbose_name
+        self.message_user(request, text, messages.WARNING)
         return HttpResponseRedirect(reverse("admin:index"))
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """The same from the stock pages."""
+        return self.not_found(request)
 
     def own_page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
         """A page of our own, in the frame of the stock ones."""
@@ -176,11 +182,9 @@ class AnnouncedAdmin(ConsoleAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        changes = {
-            name: ("***", "***") if "password" in name else (plain(form.initial.get(name)), plain(value))
-            for name in form.changed_data
-            if (value := form.cleaned_data.get(name)) is not None
-        }
+        changes: dict[str, tuple[Any, Any]] = {}
+        for one in (form, *(inline for formset in formsets for inline in formset.forms)):
+            changes |= _changed(one)
         if changes or not change:
             record_saved.send(
                 sender=type(form.instance),
@@ -191,8 +195,19 @@ class AnnouncedAdmin(ConsoleAdmin):
             )
 
 
+def _changed(form: Any) -> dict[str, tuple[Any, Any]]:
+    """What a form changed: the old and the new value by the name of the field."""
+    return {
+        name: ("***", "***") if "password" in name else (plain(form.initial.get(name)), plain(form.cleaned_data[name]))
+        for name in form.changed_data
+        if name in form.cleaned_data
+    }
+
+
 def plain(value: Any) -> Any:
     """A value of a form as JSON knows it."""
+    if isinstance(value, models.Model):
+        return str(value.pk)
     if isinstance(value, (list, tuple, models.QuerySet)):
         return [str(one) for one in value]
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)

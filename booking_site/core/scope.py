@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+APPS_OF_DEPARTMENTS = ("appointments", "doctors", "patients", "scheduling")
+NO_PLACE = _("You do not belong to any department yet. Ask an administrator.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,14 @@ class Scope:
         theirs = Q(**{f"{department}__in": self.departments}) if self.departments else Q()
         return own | theirs or Q(pk__in=[])
 
-    def allows(self, *, department_id: uuid.UUID, doctor_id: str) -> bool:
-        """The same of one row."""
+    def allows(self, *, department_id: uuid.UUID | None, doctor_id: str) -> bool:
+        """The same of one row; without a department and a doctor, of one of the whole hospital."""
         return self.everything or department_id in self.departments or (bool(self.doctor) and doctor_id == self.doctor)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Who belongs nowhere yet."""
+        return not (self.everything or self.departments or self.doctor)
 
     @property
     def is_own_only(self) -> bool:
@@ -45,6 +54,11 @@ def scope_of(user: Any) -> Scope:
     scope = _scope_of(user)
     user._scope = scope
     return scope
+
+
+def is_without_place(user: Any) -> bool:
+    """Who has work to do in departments, and belongs to none yet. (An auditor needs none.)"""
+    return scope_of(user).is_nothing and any(user.has_module_perms(app) for app in APPS_OF_DEPARTMENTS)
 
 
 def _scope_of(user: Any) -> Scope:

@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -15,10 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import RelatedSelectFilter, submitted, version_in
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import clock_label, day_label
+from doctors.models import Department, Doctor
 from scheduling import planning
 from scheduling.admin.holidays import HolidayPage
-from scheduling.admin.planning import PlanAdmin, Summary
+from scheduling.admin.planning import PlanAdmin, Summary, plans_for
 from scheduling.forms.closures import ClockForm, ClosureForm, clock_of
 from scheduling.forms.plan import EmptyForm
 from scheduling.generation import Difference
@@ -47,6 +50,17 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
     sortable_by = ("reason", "is_active")
     steps = ("lift", "renew")
     fields = ["span", "scope", "reason", "source", "is_active"]
+
+    def seen(self, request: HttpRequest, rows: Any) -> Any:
+        """Those that concern the person's departments: of the hospital, of a department, of a doctor who works there;
+        and, of a doctor, their own and those of their department."""
+        scope = scope_of(request.user)
+        if scope.everything or not (scope.departments or scope.doctor):
+            return rows.filter(scope.q())
+        doctors = self.admin_site.get_model_admin(Doctor).seen(request, Doctor.objects.order_by()).values("pk")  # type: ignore[attr-defined]
+        departments = self.admin_site.get_model_admin(Department).seen(request, Department.objects.order_by())  # type: ignore[attr-defined]
+        of_all = Q(department=None, doctor=None)
+        return rows.filter(of_all | Q(doctor__in=doctors) | Q(department__in=departments.values("pk")))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("doctor__department", "department")
@@ -79,7 +93,7 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         initial = {name: request.GET[name] for name in ("department", "doctor", "first_day") if name in request.GET}
-        form = ClosureForm(submitted(request), initial=initial, site=self.admin_site)
+        form = self.limited(request, ClosureForm(submitted(request), initial=initial, site=self.admin_site))
         closure = form.instance
 
         def do() -> tuple[Difference, Any, str]:
@@ -98,7 +112,8 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if not self.has_plan_permission(request):
+        known = self.get_object(request, unquote(object_id)) if request.method == "GET" else None
+        if not self.has_plan_permission(request) or (known is not None and not plans_for(request.user, known)):
             return super().change_view(request, object_id, form_url, extra_context)
         closure = self._to_change(request, object_id)
         if isinstance(closure, HttpResponse):
@@ -106,7 +121,7 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
         if not closure.is_active:
             tools = {"renew_url": self.page("renew", closure.pk)}
             return super().change_view(request, object_id, form_url, {**tools, **(extra_context or {})})
-        form = ClosureForm(submitted(request), instance=closure, site=self.admin_site)
+        form = self.limited(request, ClosureForm(submitted(request), instance=closure, site=self.admin_site))
         return self._closure_page(
             request,
             form,
@@ -120,7 +135,14 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
         )
 
     def _closure_page(self, request: HttpRequest, form: Any, **kwargs: Any) -> HttpResponse:
-        return self.plan_page(request, form, live=self.page("clock"), live_title=_("Whose clock counts"), **kwargs)
+        return self.plan_page(
+            request,
+            form,
+            live=self.page("clock"),
+            live_title=_("Whose clock counts"),
+            ready=lambda: self.refuse_outside(request, form, [form.instance]),
+            **kwargs,
+        )
 
     def _change(
         self, request: HttpRequest, closure: Closure, names: list[str], said: Any
@@ -134,7 +156,7 @@ class ClosureAdmin(HolidayPage, PlanAdmin):
         """For the page, while somebody chooses: by whose clock the times are read."""
         if not (self.has_add_permission(request) or self.has_plan_permission(request)):
             raise PermissionDenied
-        form = ClockForm(request.GET)
+        form = self.limited(request, ClockForm(request.GET))
         form.is_valid()
         zone = clock_of(form.cleaned_data.get("department"), form.cleaned_data.get("doctor"))
         context = {"zone": zone, "moments": request.GET.get("kind") == "moments"}

@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import submitted
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import day_label
 from doctors.models import Department
 from scheduling import planning
-from scheduling.admin.planning import PlanAdmin, Summary
+from scheduling.admin.planning import NOT_YOURS, PlanAdmin, Summary
 from scheduling.forms.plan import Checkboxes, PlanForm, choice
 from scheduling.generation import Difference
 from scheduling.models import Closure
@@ -119,7 +120,10 @@ class HolidayPage(_Base):
     def holidays_view(self, request: HttpRequest) -> HttpResponse:
         if not self.has_add_permission(request):
             raise PermissionDenied
-        place = PlaceForm(request.GET or None, site=self.admin_site)
+        place = self.limited(request, PlaceForm(request.GET or None, site=self.admin_site))
+        if not scope_of(request.user).everything:
+            place.fields["department"].required = True
+            place.fields["department"].error_messages["required"] = NOT_YOURS
         title = _("Public holidays")
         context: dict[str, Any] = {"place": place, "title": title, "errors": place.errors}
         if not place.is_valid():

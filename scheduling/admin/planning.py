@@ -18,6 +18,8 @@ from django.utils.translation import ngettext
 from booking_site.core.admin import ReadOnlyAdmin, version_in
 from booking_site.core.errors import Conflict, DomainError
 from booking_site.core.operations import check_version, in_transaction, version_of
+from booking_site.core.scope import scope_of
+from booking_site.core.scoped import announce_outside
 from booking_site.core.wallclock import clock_html
 from scheduling.generation import Difference
 from scheduling.models import AvailableSlot
@@ -26,11 +28,21 @@ LISTED = 200  # appointments; more are counted only
 OURS = ("csrfmiddlewaretoken", "confirmed", "back", "previewed")  # of what a page sends: not typed by anybody
 
 
+NOT_YOURS = _("Choose one of your departments, or a doctor of them. For others ask somebody who sees every department.")
+
+
 class Summary(NamedTuple):
     """What a preview says above its figures: a name with its value, or several."""
 
     name: Any
     values: Sequence[Any]
+
+
+def plans_for(user: Any, record: Any) -> bool:
+    """Whether the record (a schedule or closure) concerns nobody but those whom the person sees: a closure of the whole
+    hospital is for those who see all of it, one of a doctor for the doctor's own department."""
+    department_id = record.department_id or (record.doctor.department_id if record.doctor else None)
+    return scope_of(user).allows(department_id=department_id, doctor_id=record.doctor_id or "")
 
 
 class PlanAdmin(ReadOnlyAdmin):
@@ -51,7 +63,17 @@ class PlanAdmin(ReadOnlyAdmin):
         if not self.has_plan_permission(request):
             raise PermissionDenied
         found = self.get_object(request, unquote(object_id))
+        if found is not None and not plans_for(request.user, found):
+            raise PermissionDenied
         return self.not_found(request) if found is None else found
+
+    def refuse_outside(self, request: HttpRequest, form: Any, records: Sequence[Any]) -> bool:
+        """Whether the person may plan all of this; the form says where not."""
+        if all(plans_for(request.user, record) for record in records):
+            return True
+        announce_outside(request)
+        form.add_error("department" if "department" in form.fields else "doctor", NOT_YOURS)
+        return False
 
     # --- addresses ---------------------------------------------------------------------------------------------
 
@@ -139,7 +161,8 @@ class PlanAdmin(ReadOnlyAdmin):
 
     def _appointments(self, request: HttpRequest, slot_ids: list[Any]) -> dict[str, Any]:
         """The appointments in these slots, soonest first: when, who (for those who may know), what kind."""
-        slots = AvailableSlot.objects.filter(pk__in=slot_ids, appointments__status="booked").order_by("starts_at", "pk")
+        all_slots = AvailableSlot.objects.filter(pk__in=slot_ids, appointments__status="booked")
+        slots = all_slots.filter(scope_of(request.user).q()).order_by("starts_at", "pk")
         rows = slots.values_list(
             *(
                 "appointments__pk",
@@ -165,6 +188,7 @@ class PlanAdmin(ReadOnlyAdmin):
                 for pk, day, clock, zone, moment, doctor, kind, first, last in rows[:LISTED]
             ],
             "more": max(slots.count() - LISTED, 0) if len(rows) > LISTED else 0,
+            "elsewhere": all_slots.count() - slots.count(),
             "names": request.user.has_perm("patients.view_patient"),
         }
 

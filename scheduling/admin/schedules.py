@@ -49,6 +49,7 @@ def running() -> Q:
 
 @admin.register(Schedule)
 class ScheduleAdmin(PlanAdmin):
+    scoped = {"department": "department", "doctor": "doctor"}
     list_display = [
         *("doctor", "name", "pattern", "hours", "visit_type", "valid", "department"),
     ]
@@ -114,7 +115,7 @@ class ScheduleAdmin(PlanAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         initial = {name: request.GET[name] for name in ("doctor", "department") if name in request.GET}
-        form = ScheduleForm(submitted(request), initial=initial, site=self.admin_site)
+        form = self.limited(request, ScheduleForm(submitted(request), initial=initial, site=self.admin_site))
         return self._schedule_page(request, form, title=_("Add a schedule"))
 
     def change_view(
@@ -125,7 +126,7 @@ class ScheduleAdmin(PlanAdmin):
         schedule = self._to_change(request, object_id)
         if isinstance(schedule, HttpResponse):
             return schedule
-        form = ScheduleForm(submitted(request), instance=schedule, site=self.admin_site)
+        form = self.limited(request, ScheduleForm(submitted(request), instance=schedule, site=self.admin_site))
         return self._schedule_page(request, form, title=_("Change the schedule"), original=form.before)
 
     def _schedule_page(self, request: HttpRequest, form: Any, *, title: Any, original: Any = None) -> HttpResponse:
@@ -144,6 +145,7 @@ class ScheduleAdmin(PlanAdmin):
             request,
             form,
             title=title,
+            ready=lambda: self.refuse_outside(request, form, [schedule]),
             preview=lambda: planning.preview_schedule(schedule),
             summary=lambda: said_of([schedule]),
             do=do,
@@ -158,7 +160,7 @@ class ScheduleAdmin(PlanAdmin):
         """For the page, while somebody types: the next dates of what has been typed so far."""
         if not (self.has_add_permission(request) or self.has_plan_permission(request)):
             raise PermissionDenied
-        form = DatesForm(request.GET)
+        form = self.limited(request, DatesForm(request.GET))
         form.is_valid()
         known = self.get_object(request, request.GET.get("schedule", ""))
         doctor = form.cleaned_data.get("doctor")
@@ -204,7 +206,10 @@ class ScheduleAdmin(PlanAdmin):
             return source
         others = list(self.get_queryset(request).filter(running(), doctor_id=source.doctor_id))
         initial = {"starts_on": today_at(source.department.time_zone)}
-        form = CopyForm(submitted(request), initial=initial, site=self.admin_site, source=source, running=len(others))
+        form = self.limited(
+            request,
+            CopyForm(submitted(request), initial=initial, site=self.admin_site, source=source, running=len(others)),
+        )
         made: list[Schedule] = []
 
         def ready() -> bool:

@@ -15,6 +15,7 @@ from booking_site.core.actor import actor_of
 from booking_site.core.admin import ChoiceByAutocomplete, ConsoleAdmin, submitted
 from booking_site.core.errors import DomainError, KeyReused
 from booking_site.core.ids import uuid7
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import duration_label
 from doctors.models import Department, Doctor
 from scheduling.exceptions import SeatOverbooks
@@ -62,7 +63,9 @@ class SeatForm(forms.Form):
     )
     field_order = ["doctor", "department", "date", "time", "visit_type"]
 
-    def __init__(self, *args: Any, model_admin: ConsoleAdmin, may_overbook: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, model_admin: ConsoleAdmin, request: HttpRequest, may_overbook: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         site, of_slot = model_admin.admin_site, AvailableSlot._meta.get_field
         self.fields["doctor"] = ChoiceByAutocomplete(
@@ -79,9 +82,21 @@ class SeatForm(forms.Form):
         if not may_overbook:
             del self.fields["overbook"]
         self.order_fields(self.field_order)
+        model_admin.limited(request, self)
+        self.scope = scope_of(request.user)
         if (place := self._chosen("department") or getattr(self._chosen("doctor"), "department", None)) is not None:
             zone = {"department": place.name, "zone": place.time_zone}
             self.fields["time"].help_text = _("By the clock of %(department)s, %(zone)s.") % zone
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        doctor, place = given.get("doctor"), given.get("department")
+        if doctor and "department" in given and not place:
+            if self.scope.allows(department_id=doctor.department_id, doctor_id=doctor.pk):
+                given["department"] = doctor.department
+            else:
+                self.add_error("department", _("Choose one of your departments: the doctor's own is none of them."))
+        return given
 
     def _chosen(self, name: str) -> Any:
         try:
@@ -118,6 +133,7 @@ def add_seat_page(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpRespon
         initial={"visit_type": "consultation"}
         | {name: request.GET[name] for name in SeatForm.field_order if name in request.GET},
         model_admin=model_admin,
+        request=request,
         may_overbook=may_overbook,
     )
     if form.is_valid():
@@ -127,7 +143,7 @@ def add_seat_page(model_admin: ConsoleAdmin, request: HttpRequest) -> HttpRespon
             slot = add_seat(
                 actor=actor_of(request),
                 doctor_id=chosen["doctor"].pk,
-                department_id=chosen["department"].pk if chosen["department"] else chosen["doctor"].department_id,
+                department_id=chosen["department"].pk,
                 local=datetime.combine(chosen["date"], chosen["time"]),
                 duration_minutes=chosen["duration_minutes"] or kind.duration_minutes,
                 visit_type=kind.pk,

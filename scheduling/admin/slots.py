@@ -54,6 +54,7 @@ class StepForm(ActionForm):
 
 @admin.register(AvailableSlot)
 class SlotAdmin(ReadOnlyAdmin):
+    scoped = {"department": "department", "doctor": "doctor"}
     list_display = ["when", "doctor", "department", "minutes", "visit_type", "seat", "state"]
     action_form = StepForm
     list_filter = [DayFilter, StatusFilter, ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]

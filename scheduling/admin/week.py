@@ -13,6 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import ChoiceByAutocomplete, ConsoleAdmin
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import day_label
 from doctors.models import Doctor
 from scheduling import operations
@@ -64,7 +65,7 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     given = request.POST if request.method == "POST" else request.GET
-    form = WeekForm(given if "doctor" in given else None, model_admin=model_admin)
+    form = model_admin.limited(request, WeekForm(given if "doctor" in given else None, model_admin=model_admin))
     form.full_clean()
     found = form.cleaned_data if form.is_bound else {}  # a date that makes no sense: this week, and what is wrong
     doctor, day = found.get("doctor"), found.get("date")
@@ -83,7 +84,13 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         see_appointments = user.has_perm("appointments.view_appointment")
         see_patients = user.has_perm("patients.view_patient")
         context |= {
-            "week": week_of(doctor, monday, with_appointments=see_appointments, with_patients=see_patients),
+            "week": week_of(
+                doctor,
+                monday,
+                seen=scope_of(user).q(),
+                with_appointments=see_appointments,
+                with_patients=see_patients,
+            ),
             "see_appointments": see_appointments,
             "see_patients": see_patients,
             "may_book": user.has_perm("appointments.add_appointment"),
@@ -106,7 +113,7 @@ def _step(model_admin: Any, request: HttpRequest, doctor: Doctor | None, day: da
     """Withdraw or offer again what was ticked; back to the same week."""
     if not model_admin.has_withdraw_permission(request):
         raise PermissionDenied
-    chosen, step = ChosenForm(request.POST), STEPS.get(request.POST.get("step", ""))
+    chosen, step = model_admin.limited(request, ChosenForm(request.POST)), STEPS.get(request.POST.get("step", ""))
     if step is None:
         model_admin.message_user(request, _("Choose what to do."), messages.ERROR)
     elif chosen.is_valid():
