@@ -1,40 +1,121 @@
-"""Users and their roles. Groups are made by a migration: here they are looked at, and given to users."""
+"""Users, their roles and where they work. Groups are made by a migration: here they are looked at, and given to users.
+
+Nobody raises themselves, and nobody gives away more than they have: see ``StaffAdmin``.
+"""
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import AnnouncedAdmin
+from booking_site.core.scope import is_without_place, scope_of
 from booking_site.core.signals import record_saved
+from doctors.models import StaffProfile
+
+CLINICIAN = "Clinician"
+RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([User, Group])
 
 
-@admin.register(User)
-class StaffAdmin(AnnouncedAdmin, UserAdmin):
-    """Nobody raises themselves: only a superuser makes superusers, gives single permissions, or touches a superuser."""
+class PlaceForm(forms.ModelForm):
+    class Meta:
+        model = StaffProfile
+        fields = ("all_departments", "departments", "doctor")
+        error_messages = {
+            "doctor": {"unique": _("Another user is this doctor already. Take the doctor away from that user first.")}
+        }
 
-    list_display = ["username", "first_name", "last_name", "email", "roles", "is_active", "is_staff"]
-    list_filter = ["is_active", "groups"]
-    filter_horizontal = ["groups", "user_permissions"]
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("groups")
+class PlaceInline(admin.StackedInline):
+    """Where the user works. Given by those who see the whole hospital, and not to themselves."""
+
+    model = StaffProfile
+    form = PlaceForm
+    autocomplete_fields = ("doctor",)
+    filter_horizontal = ("departments",)
+    can_delete = False
+    max_num = 1
+    verbose_name_plural = _("place of work")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._may_give(request, obj) and super().has_add_permission(request, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+        return self._may_give(request, obj) and super().has_change_permission(request, obj)
+
+    def _may_give(self, request: HttpRequest, user: Any) -> bool:
+        return user != request.user and scope_of(request.user).everything
+
+
+@admin.register(User)
+class StaffAdmin(AnnouncedAdmin, UserAdmin):
+    """Only a superuser makes superusers, gives single permissions, or touches a superuser. Others give roles that hold
+    no more than they may do themselves, and touch nobody who may do more. Nobody changes their own roles or places."""
+
+    list_display = ["username", "first_name", "last_name", "email", "roles", "works_in", "is_active", "is_staff"]
+    list_filter = ["is_active", "groups"]
+    filter_horizontal = ["groups", "user_permissions"]
+    inlines = [PlaceInline]
+    add_fieldsets = (
+        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Role"), {"fields": ("is_staff", "groups")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("groups", "staff_profile__departments")
+
+    # --- who may do what ---------------------------------------------------------------------------------------
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if obj is not None and not request.user.is_superuser and (obj.is_superuser or not _within(obj, request.user)):
             return False
         return super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        moments = ["last_login", "date_joined"]
-        return moments if request.user.is_superuser else [*moments, "is_superuser", "user_permissions"]
+        fixed = ["last_login", "date_joined"]
+        if obj is not None and obj == request.user:
+            fixed += RIGHTS
+        elif not request.user.is_superuser:
+            fixed += ["is_superuser", "user_permissions"]
+        return fixed
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        shown = super().get_fieldsets(request, obj)
+        if obj is None or obj != request.user:
+            return shown
+        own = {"description": _("Your own roles and your place of work are changed by somebody else.")}
+        return [(name, options | own if "groups" in options["fields"] else options) for name, options in shown]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "groups":
+            kwargs["queryset"] = roles_to_give(request.user)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"is_staff": True, **super().get_changeform_initial_data(request)}
+
+    # --- saving ------------------------------------------------------------------------------------------------
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        user = User.objects.get(pk=form.instance.pk)
+        is_clinician = user.groups.filter(name=CLINICIAN).exists()
+        if is_clinician and not StaffProfile.objects.filter(user=user, doctor__isnull=False).exists():
+            text = _("%s is a clinician, but none of the doctors. Choose the doctor under “Place of work”.")
+            self.message_user(request, text % user, messages.WARNING)
+        elif is_without_place(user):
+            text = _("%s does not belong to any department yet, and sees nothing. Choose one under “Place of work”.")
+            self.message_user(request, text % user, messages.WARNING)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response = super().user_change_password(request, id, form_url)
@@ -48,11 +129,40 @@ class StaffAdmin(AnnouncedAdmin, UserAdmin):
             )
         return response
 
+    # --- showing -----------------------------------------------------------------------------------------------
+
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all())
+
+    @admin.display(description=_("works in"))
+    def works_in(self, user: User) -> str:
+        place = getattr(user, "staff_profile", None)
+        if place is None:
+            return "-"
+        if place.all_departments:
+            return str(_("all departments"))
+        names = [department.name for department in place.departments.all()]
+        return ", ".join([*names, *([place.doctor_id] if place.doctor_id else [])]) or "-"
 
 
 @admin.register(Group)
 class RoleAdmin(AnnouncedAdmin, GroupAdmin):
     pass
+
+
+def powers(user: User) -> Any:
+    """What a user may do, also while the account is closed."""
+    return Permission.objects.filter(Q(group__user=user) | Q(user=user)).order_by().values("pk")
+
+
+def roles_to_give(user: Any) -> QuerySet[Group]:
+    """Roles that hold no more than the user may do."""
+    if user.is_superuser:
+        return Group.objects.all()
+    return Group.objects.exclude(permissions__in=Permission.objects.exclude(pk__in=powers(user)))
+
+
+def _within(other: User, user: Any) -> bool:
+    """Whether ``other`` may do no more than ``user``."""
+    return not Permission.objects.filter(pk__in=powers(other)).exclude(pk__in=powers(user)).exists()
