@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db.models import Count
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from oauth2_provider.models import get_access_token_model
@@ -18,6 +19,7 @@ from oauth2_provider.models import get_access_token_model
 from appointments.models import LIVE, Appointment
 from booking_site.api.clients import issue_token, register
 from booking_site.api.models import ApiClient
+from doctors.models import StaffProfile
 from patients.models import Patient
 from scheduling.models import AvailableSlot
 
@@ -54,12 +56,24 @@ def _accounts() -> list[tuple[str, str, str]]:
         user, created = User.objects.get_or_create(username=name, defaults={"is_staff": True})
         if created:
             user.groups.set([Group.objects.get(name=role)])
+            _give_place(user, role)
         if not _opens(user, password):
             user.set_password(password)
             user.save(update_fields=["password"])
         if user.is_active:
             accounts.append((name, password, role))
     return accounts
+
+
+def _give_place(user: User, role: str) -> None:
+    """Reception and Scheduler work everywhere; the clinician is the doctor who sees most patients today, or next."""
+    if role == "Clinician":
+        coming = Appointment.objects.live().filter(ends_at__gt=timezone.now(), doctor__staff_profile=None)
+        by_day = coming.order_by().values("date", "doctor").annotate(patients=Count("pk"))
+        busiest = by_day.order_by("date", "-patients", "doctor").first()
+        StaffProfile.objects.create(user=user, doctor_id=busiest["doctor"] if busiest else None)
+    elif role in ("Reception", "Scheduler"):
+        StaffProfile.objects.create(user=user, all_departments=True)
 
 
 def _password(name: str) -> str:
