@@ -18,7 +18,6 @@ from appointments.sending import send_slip
 from appointments.slips import slip_of, with_all
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
-from booking_site.core.scope import scope_of
 
 SENDERS = ("appointments.add_appointment", "appointments.change_appointment")  # either
 
@@ -78,16 +77,9 @@ def _found(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
     """The appointment, if the person may see it; or the answer, when there is none to be found."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
-    seen = with_all(Appointment.objects.filter(scope_of(request.user).q()))
-    found = seen.filter(pk=pk).first() if (pk := _key(object_id)) else None
+    seen = model_admin.get_object(request, unquote(object_id))
+    found = with_all(Appointment.objects.filter(pk=seen.pk)).first() if seen else None
     return model_admin.not_found(request) if found is None else found
-
-
-def _key(object_id: str) -> Any:
-    try:
-        return Appointment._meta.pk.to_python(unquote(object_id))
-    except forms.ValidationError:
-        return None
 
 
 def _page(model_admin: Any, request: HttpRequest, appointment: Appointment, form: SendForm) -> HttpResponse:

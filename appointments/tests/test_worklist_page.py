@@ -142,7 +142,7 @@ def test_a_page_takes_the_same_queries_for_one_and_for_many(reception, doctor):
         waiting(colleague(doctor), 8 + n, patient=PatientFactory())
         seat(colleague(doctor), 31 + n)
     assert len(listed(reception)) == 7
-    assert queries() == before <= 12
+    assert queries() == before <= 13
 
 
 def test_texts_of_any_kind_are_shown_as_they_are(reception):

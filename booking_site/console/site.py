@@ -60,7 +60,13 @@ class ConsoleSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         if is_without_place(request.user):
-            frame = {**self.each_context(request), "title": _("Welcome"), "detail": NO_PLACE, "available_apps": []}
+            frame = {
+                **self.each_context(request),
+                "title": _("Welcome"),
+                "detail": NO_PLACE,
+                "available_apps": [],
+                "desk": [],
+            }
             return TemplateResponse(request, "console/no_place.html", frame)
         waiting = _needing_new_time(request) if may_rebook(request.user) else 0
         return super().index(request, {"needing_new_time": waiting, **(extra_context or {})})

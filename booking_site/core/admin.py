@@ -43,6 +43,7 @@ class ConsoleAdmin(ScopedAdmin):
     """Nothing is deleted: records are deactivated. What happened to a record is in the audit log, and only there."""
 
     show_full_result_count = False
+    view_on_site = False
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
     list_per_page = 50

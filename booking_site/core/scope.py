@@ -69,8 +69,7 @@ def _scope_of(user: Any) -> Scope:
     profile = getattr(user, "staff_profile", None)
     if profile is None:
         return Scope()
-    return Scope(
-        everything=profile.all_departments,
-        departments=frozenset(profile.departments.values_list("pk", flat=True)),
-        doctor=profile.doctor_id or "",
-    )
+    if profile.all_departments:
+        return Scope(everything=True)
+    departments = frozenset(profile.departments.values_list("pk", flat=True))
+    return Scope(departments=departments, doctor=profile.doctor_id or "")

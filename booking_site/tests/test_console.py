@@ -53,6 +53,9 @@ ROLES = {
 }  # fmt: skip
 
 
+NO_PLACE_CHOSEN = {"staff_profile-TOTAL_FORMS": "0", "staff_profile-INITIAL_FORMS": "0"}
+
+
 def url(model, page: str, *args) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
@@ -216,6 +219,7 @@ def test_an_administrator_gives_roles_but_raises_nobody_to_superuser(client):
             "password1": "a long pass phrase",
             "password2": "a long pass phrase",
             "usable_password": "true",
+            **NO_PLACE_CHOSEN,
         },
     )
     assert answer.status_code == 302, answer.content
@@ -232,6 +236,7 @@ def test_an_administrator_gives_roles_but_raises_nobody_to_superuser(client):
             "user_permissions": [1],
             "date_joined_0": "2026-01-01",
             "date_joined_1": "00:00",
+            **NO_PLACE_CHOSEN,
         },
     )
     new.refresh_from_db()

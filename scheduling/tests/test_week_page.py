@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -72,7 +73,7 @@ def clinic():
 
 
 def test_the_week_shows_sessions_and_in_them_the_seats_in_order(clinic):
-    week = week_of(clinic, next_monday(), with_appointments=True, with_patients=True)
+    week = week_of(clinic, next_monday(), seen=Q(), with_appointments=True, with_patients=True)
     monday, *_others, sunday = week.days
     [block] = monday.blocks
     assert (block.title, block.hours, sunday.blocks) == ("Morning clinic", "09:00–12:00", [])
@@ -147,7 +148,7 @@ def test_closures_are_shown_on_their_days_and_what_they_took_off_apart(client, c
     ScheduleFactory(
         doctor=clinic, department=coast, recurrence="FREQ=WEEKLY;BYDAY=FR", start_time=time(14), end_time=time(15)
     )
-    week = week_of(clinic, next_monday(), with_appointments=False, with_patients=False)
+    week = week_of(clinic, next_monday(), seen=Q(), with_appointments=False, with_patients=False)
     assert [day.closures for day in week.days[:4]] == [[], ["Feast of the city"], ["10:00–11:00 Fire drill"], []]
     [feast], [drill] = week.days[1].blocks, week.days[2].blocks
     assert (len(feast.seats), len(feast.taken_off), len(drill.seats), len(drill.taken_off)) == (0, 6, 4, 2)
@@ -160,10 +161,8 @@ def test_seats_outside_every_session_are_shown_too(client, clinic):
     SlotFactory(doctor=clinic, starts_at=evening)
     gone = ScheduleFactory(doctor=clinic, name="Old clinic", start_time=time(15), end_time=time(16), is_active=False)
     SlotFactory(doctor=clinic, starts_at=at(next_monday(), "15:00"), schedule=gone)
-    titles = [
-        block.title
-        for block in week_of(clinic, next_monday(), with_appointments=False, with_patients=False).days[0].blocks
-    ]
+    week = week_of(clinic, next_monday(), seen=Q(), with_appointments=False, with_patients=False)
+    titles = [block.title for block in week.days[0].blocks]
     assert titles == ["Morning clinic", "Old clinic", "Single seats"]
     text = seen(client, clinic)
     assert "Old clinic in no session of the plan" in text
@@ -232,7 +231,7 @@ def test_on_the_days_when_clocks_change_each_seat_has_a_time_of_its_own(client, 
     moment = at(day, hours[0], zone)
     for number in range(len(clocks)):
         SlotFactory(doctor=schedule.doctor, schedule=schedule, starts_at=moment + timedelta(minutes=30 * number))
-    week = week_of(schedule.doctor, monday_of(day), with_appointments=False, with_patients=False)
+    week = week_of(schedule.doctor, monday_of(day), seen=Q(), with_appointments=False, with_patients=False)
     [block] = week.days[6].blocks
     assert (block.hours, [seat.clock for seat in block.seats]) == (f"{hours[0]}–{hours[1]}", clocks)
     text = seen(client, schedule.doctor, day)
@@ -398,7 +397,7 @@ def test_overbooking_asks_for_a_reason_and_for_the_permission(client):
     group.permissions.remove(right)
     text = client.post(ADD, body | {"overbook": "on", "note": "Emergency"}).content.decode()
     assert "has a slot at that time already" in text
-    assert "Who may overbook: Administrator." in text
+    assert "Who may overbook: Administrator, Reception." in text
     assert AvailableSlot.objects.count() == 1
     group.permissions.add(right)
     assert client.post(ADD, body | {"overbook": "on", "note": "Emergency"}).status_code == 302

@@ -1,0 +1,102 @@
+"""A small hospital of three places, for tests of who may do what with which rows.
+
+``own`` and ``beside`` are two doctors of one department, ``elsewhere`` is a doctor of another. Each has rows of every
+kind. Reception and Scheduler belong to the first department, the Clinician is the first doctor, the Administrator
+oversees all, the Auditor belongs nowhere, and ``nobody`` is staff without a role.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from appointments.models import Appointment
+from audit.models import AuditLog
+from booking_site.api.models import ApiClient
+from booking_site.testing.factories import (
+    ClosureFactory,
+    DepartmentFactory,
+    DoctorFactory,
+    PatientFactory,
+    ScheduleFactory,
+    SlotFactory,
+    booked,
+    staff,
+)
+from doctors.models import Department, StaffProfile
+from scheduling.models import AvailableSlot, VisitType
+
+SIDES = ("own", "beside", "elsewhere")
+NOBODY = "nobody"
+LETTERS = {
+    "Reception": "R",
+    "Scheduler": "S",
+    "Clinician": "C",
+    "Auditor": "A",
+    "Administrator": "D",
+    NOBODY: "-",
+}
+# letter: the sides whose rows it sees; "A" and "-" see none
+SEES: dict[str, tuple[str, ...]] = {"R": ("own", "beside"), "S": ("own", "beside"), "C": ("own",), "D": SIDES}
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    sides: dict[str, Any]
+    shared: Any  # rows of the whole hospital
+    users: dict[str, User]
+
+
+def build() -> World:
+    first, second = DepartmentFactory(name="Cardiology"), DepartmentFactory(name="Neurology")
+    sides = {side: _side(side, department) for side, department in zip(SIDES, (first, first, second), strict=True)}
+    shared = SimpleNamespace(
+        closure=ClosureFactory(reason="Feast"),
+        lifted=ClosureFactory(reason="Strike", is_active=False),
+        visittype=VisitType.objects.get(pk="consultation"),
+        user=User.objects.create_user("somebody", is_staff=True),
+        group=Group.objects.get(name="Reception"),
+        apiclient=ApiClient.objects.create(
+            name="Portal",
+            client_type="confidential",
+            authorization_grant_type="client-credentials",
+            scopes="slots:read",
+        ),
+        auditlog=AuditLog.objects.first(),
+    )
+    users = {
+        "Reception": staff("Reception", first),
+        "Scheduler": staff("Scheduler", first),
+        "Clinician": staff("Clinician", doctor=sides["own"].doctor),
+        "Auditor": staff("Auditor"),
+        "Administrator": staff("Administrator"),
+        NOBODY: User.objects.create_user(NOBODY, is_staff=True),
+    }
+    StaffProfile.objects.filter(user__username__in=["auditor", "administrator"]).delete()
+    return World(sides, shared, users)
+
+
+def _side(side: str, department: Department) -> Any:
+    doctor = DoctorFactory(department=department, name=f"Doctor {side}", email=f"{side}@hospital.example")
+    patient = PatientFactory(last_name=f"Patient {side}")
+    seats = SlotFactory.create_batch(6, doctor=doctor)
+    waiting = booked(patient=patient, slot=seats[1])
+    Appointment.objects.filter(pk=waiting.pk).update(
+        needs_new_time_since=timezone.now(), needs_new_time_because=f"Closed {side}"
+    )
+    AvailableSlot.objects.filter(pk=seats[5].pk).update(status="withdrawn", by_hand=True)
+    return SimpleNamespace(
+        department=department,
+        doctor=doctor,
+        patient=patient,
+        appointment=booked(patient=patient, slot=seats[0], reason=f"Reason {side}"),
+        waiting=waiting,
+        availableslot=seats[2],
+        other_slot=seats[3],
+        withdrawn_slot=seats[5],
+        schedule=ScheduleFactory(doctor=doctor, name=f"Clinic {side}"),
+        closure=ClosureFactory(doctor=doctor, reason=f"Ill {side}"),
+        lifted=ClosureFactory(doctor=doctor, reason=f"Leave {side}", is_active=False),
+    )
