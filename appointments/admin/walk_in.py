@@ -59,9 +59,10 @@ class WalkInForm(OnceForm):
     )
     field_order = ["patient", "department", "doctor", "visit_type", "reason"]
 
-    def __init__(self, *args: Any, model_admin: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, model_admin: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        site, scope = model_admin.admin_site, scope_of(user)
+        site, user = model_admin.admin_site, request.user
+        self.scope = scope_of(user)
         self.fields["patient"] = choice(
             "patient",
             site,
@@ -69,18 +70,28 @@ class WalkInForm(OnceForm):
             label=_("Patient"),
             help_text=_("Type to search: name in any order, digits of the phone number, e-mail, record number."),
         )
-        departments = Department.objects.filter(scope.q("pk", "doctors__pk")).distinct()
-        doctors = Doctor.objects.filter(scope.q("department", "pk")).select_related("department")
-        self.fields["department"] = choice("department", site, departments, label=_("Department"), required=False)
-        self.fields["doctor"] = choice("doctor", site, doctors, label=_("Doctor"), required=False)
+        self.fields["department"] = choice(
+            "department", site, Department.objects.all(), label=_("Department"), required=False
+        )
+        self.fields["doctor"] = choice(
+            "doctor", site, Doctor.objects.select_related("department"), label=_("Doctor"), required=False
+        )
         if not user.has_perm(OVERBOOK):
             del self.fields["overbook"], self.fields["overbook_reason"]
         self.order_fields(self.field_order)
+        model_admin.limited(request, self)
 
     def clean(self) -> Any:
         chosen = super().clean() or self.cleaned_data
         if "department" in chosen and "doctor" in chosen and not (chosen["department"] or chosen["doctor"]):
             self.add_error("department", _("Choose a department or a doctor."))
+        doctor = chosen.get("doctor")
+        if doctor and not chosen.get("department") and not self.scope.everything:
+            # Of a doctor who works in several departments only the seats in those of this person.
+            if self.scope.allows(department_id=doctor.department_id, doctor_id=doctor.pk):
+                chosen["department"] = doctor.department
+            else:
+                self.add_error("department", _("Choose one of your departments: the doctor's own is none of them."))
         return chosen
 
     def refuse(self, error: DomainError) -> None:
@@ -93,7 +104,7 @@ def walk_in_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     """Query: what is chosen already, by the names of the fields."""
     _check(request)
     initial = {name: request.GET[name] for name in CHOICES if name in request.GET}
-    form = WalkInForm(submitted(request), initial=initial, model_admin=model_admin, user=request.user)
+    form = WalkInForm(submitted(request), initial=initial, model_admin=model_admin, request=request)
     if form.is_valid():
         chosen = form.cleaned_data
         try:

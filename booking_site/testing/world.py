@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from appointments.models import Appointment
-from audit.models import AuditLog
 from booking_site.api.models import ApiClient
 from booking_site.testing.factories import (
     ClosureFactory,
@@ -64,7 +64,7 @@ def build() -> World:
             authorization_grant_type="client-credentials",
             scopes="slots:read",
         ),
-        auditlog=AuditLog.objects.first(),
+        auditlog=apps.get_model("audit", "AuditLog").objects.first(),
     )
     users = {
         "Reception": staff("Reception", first),

@@ -50,6 +50,8 @@ PLAIN = {
     "appointments_appointment_add": "RD",
     "appointments_appointment_worklist": "RSD",
     "appointments_appointment_rebook_all": "RSD",
+    "walk_in": "RD",
+    "walk_in_live": "RD",
     "audit_auditlog_changelist": "AD",
     "audit_auditlog_add": "",
 }
