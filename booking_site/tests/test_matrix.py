@@ -52,6 +52,7 @@ PLAIN = {
     "appointments_appointment_rebook_all": "RSD",
     "walk_in": "RD",
     "walk_in_live": "RD",
+    "reports": "SD",
     "audit_auditlog_changelist": "AD",
     "audit_auditlog_add": "",
 }
