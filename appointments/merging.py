@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from appointments import signals
 from appointments.exceptions import (
@@ -67,7 +68,7 @@ def merge(
     Raises PatientNotFound, PatientMerged, PatientsDoubleBooked, Invalid, PreconditionFailed.
     """
     if survivor_id == duplicate_id:
-        raise Invalid("A record cannot be merged into itself.", code="merged_into_itself")
+        raise Invalid(_("A record cannot be merged into itself."), code="merged_into_itself")
     pair = [survivor_id, duplicate_id]
     _lock_appointments(Q(patient__in=pair))
     records = _lock_patients(Q(pk__in=pair))
@@ -169,14 +170,14 @@ def merged_values(survivor: Patient, duplicate: Patient, choices: Mapping[str, s
         if name not in FIELDS or choice not in (
             (SURVIVOR, DUPLICATE, BOTH) if name == "notes" else (SURVIVOR, DUPLICATE)
         ):
-            raise Invalid("Choose for each field which of the two records it is taken from.", code="invalid_choice")
+            raise Invalid(_("Choose for each field which of the two records it is taken from."), code="invalid_choice")
         values[name] = (
             _notes_of_both(survivor, duplicate)
             if choice == BOTH
             else getattr(duplicate if choice == DUPLICATE else survivor, name)
         )
     if len(values["notes"]) > _room("notes"):
-        raise Invalid("The notes of both are too long for one record. Choose those of one.", code="max_length")
+        raise Invalid(_("The notes of both are too long for one record. Choose those of one."), code="max_length")
     return {name: value for name, value in values.items() if value != getattr(survivor, name)}
 
 

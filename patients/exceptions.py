@@ -1,5 +1,7 @@
 import uuid
 
+from django.utils.translation import gettext as _
+
 from booking_site.core.errors import Conflict
 
 
@@ -10,6 +12,7 @@ class PatientMerged(Conflict):
 
     def __init__(self, patient_id: uuid.UUID, survivor_id: uuid.UUID) -> None:
         super().__init__(
-            f"The record {patient_id} has been merged into {survivor_id}. Use that one.",
+            _("The record %(closed)s has been merged into %(survivor)s. Use that one.")
+            % {"closed": patient_id, "survivor": survivor_id},
             errors=[{"field": "survivor_id", "code": self.code, "detail": str(survivor_id)}],
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from appointments.reports.figures import Ratio, Row, Table, Value, shown
@@ -91,7 +92,12 @@ def _scale(values: Sequence[float], is_rate: bool) -> tuple[float, list[tuple[fl
         step = max(step, 1)
     count = math.ceil(most / step - 0.001)
     decimals = 1 if is_rate and step < 0.0099 else 0
-    label = (lambda at: f"{100 * at:.{decimals}f}\u202f%") if is_rate else (lambda at: f"{at:,.0f}")
+
+    def label(at: float) -> str:
+        if is_rate:
+            return f"{number_format(round(100 * at, decimals), decimals)}\u202f%"
+        return number_format(round(at), force_grouping=True)
+
     return step * count, [(step * n, label(step * n)) for n in range(count + 1)]
 
 

@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
+from booking_site.core.wallclock import day_label
 from doctors.models import Doctor
 from scheduling.models import AvailableSlot
 
@@ -112,9 +113,9 @@ class Choice:
 def period_label(begin: date, end: date) -> str:
     """``Mon 23 Nov 2026``; ``Mon 23 Nov – Sun 29 Nov 2026``"""
     if begin == end:
-        return date_format(begin, "D j M Y")
-    first = date_format(begin, "D j M" if begin.year == end.year else "D j M Y")
-    return f"{first} – {date_format(end, 'D j M Y')}"
+        return day_label(begin)
+    first = date_format(begin, "MONTH_DAY_FORMAT") if begin.year == end.year else day_label(begin)
+    return f"{first} – {day_label(end)}"
 
 
 def presets(today: date) -> list[Preset]:

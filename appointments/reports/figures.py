@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from appointments.reports.choice import Choice
@@ -87,16 +88,19 @@ class Shown(NamedTuple):
 def shown(value: Value, nothing: Any = "–") -> Shown:
     """``21.0 %`` with ``15,782 of 75,283``; ``nothing`` where there is nothing to tell."""
     if isinstance(value, Ratio):
-        counts = _("%(part)s of %(whole)s") % {"part": f"{value.part:,}", "whole": f"{value.whole:,}"}
+        counts = _("%(part)s of %(whole)s") % {
+            "part": number_format(value.part, force_grouping=True),
+            "whole": number_format(value.whole, force_grouping=True),
+        }
         return Shown(str(nothing) if value.rate is None else percent(value.rate), counts, value.is_few)
     if value is None:
         return Shown(str(nothing))
     if isinstance(value, date):
         return Shown(day_label(value))
     if isinstance(value, float):
-        return Shown(f"{value:,.1f}")
-    return Shown(f"{value:,}" if isinstance(value, int) else value)
+        return Shown(number_format(round(value, 1), 1, force_grouping=True))
+    return Shown(number_format(value, force_grouping=True) if isinstance(value, int) else value)
 
 
 def percent(rate: float) -> str:
-    return f"{100 * rate:.1f}\u202f%"
+    return f"{number_format(round(100 * rate, 1), 1)}\u202f%"

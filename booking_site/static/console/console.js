@@ -1,6 +1,7 @@
 "use strict";
 // What the stock admin pages lack. No page does anything by itself.
 {
+    const NONE_CHOSEN = document.currentScript.dataset.noneChosen;  // texts come from the templates, to be translated
     const ONCE = "#step_form[method=post], form.once";
     // A form that writes is sent once, however often the button is pressed.
     document.addEventListener("submit", (event) => {
@@ -156,7 +157,7 @@
                     const chosen = select.selectedOptions.length ? select.selectedOptions[0].textContent : "";
                     for (const part of [box, box.querySelector("[role=textbox]")]) {
                         part.removeAttribute("aria-labelledby");
-                        part.setAttribute("aria-label", `${label(select)}: ${chosen || "none chosen"}`);
+                        part.setAttribute("aria-label", `${label(select)}: ${chosen || NONE_CHOSEN}`);
                     }
                 }
             }
