@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -9,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from booking_site.core.admin import RecordAdmin
 from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import moment_html, short_day_label
+from patients.finding import MOST, find
+from patients.forms import RegistrationForm
 from patients.models import Patient
 
 
@@ -17,7 +20,9 @@ class PatientAdmin(RecordAdmin):
     list_display = ["name", "dob_iso", "mrn", "phone", "email", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["search_text"]  # what makes Django show the search box; see get_search_results
-    search_help_text = _("Words of the name in any order, digits of the phone number, e-mail or record number.")
+    search_help_text = _(
+        "Any of: name in any order or spelling, date or year of birth, phone number, e-mail, record number."
+    )
     sortable_by = ()  # in the one order that has an index
     fieldsets = [
         (None, {"fields": ["first_name", "last_name", "dob", "mrn"]}),
@@ -41,9 +46,22 @@ class PatientAdmin(RecordAdmin):
         return [*self.list_display, *book]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        found = queryset.search(search_term.replace("\x00", ""))
-        # Autocomplete offers patients for booking: only open records.
-        return found.active() if "field_name" in request.GET else found, False
+        """The best first. Autocomplete offers patients for booking: only open records."""
+        if "field_name" in request.GET:
+            queryset = queryset.surviving().active()
+        if not search_term.strip():
+            return queryset, False
+        found = find(search_term, limit=MOST, among=queryset)
+        places = [When(pk=patient.pk, then=place) for place, patient in enumerate(found)]
+        return queryset.filter(pk__in=[patient.pk for patient in found]).order_by(Case(*places, default=MOST)), False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"most_found": MOST, **(extra_context or {})})
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs.setdefault("form", RegistrationForm)
+        return super().get_form(request, obj, change=change, **kwargs)
 
     def option_label(self, obj: Patient) -> str:
         born = f"{_('born')} {obj.dob:%Y-%m-%d}" if obj.dob else ""

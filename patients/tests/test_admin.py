@@ -117,3 +117,60 @@ def test_a_patient_leads_to_booking_and_to_the_appointments(reception):
     assert f"patient__id__exact={patient.pk}" in text
     closed = PatientFactory(is_active=False)
     assert "appointment/add/?" not in reception.get(change(closed)).content.decode()
+
+
+def options(client, text: str) -> list[str]:
+    query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient", "term": text}
+    return [one["id"] for one in client.get("/admin/autocomplete/", query).json()["results"]]
+
+
+def test_the_list_and_the_autocomplete_show_the_best_first(reception):
+    begins = PatientFactory(first_name="Aaron", last_name="Hansemann")
+    whole = PatientFactory(first_name="Zoe", last_name="Hanse")
+    closed = PatientFactory(first_name="Ada", last_name="Hanse", is_active=False)
+    PatientFactory(first_name="Bo", last_name="Hanse", is_active=False, merged_into=whole)
+    assert found(reception, "hanse") == [whole.pk, begins.pk, closed.pk]
+    assert options(reception, "hanse") == [str(whole.pk), str(begins.pk)]
+    assert set(options(reception, "")) == {str(whole.pk), str(begins.pk)}
+
+
+def test_a_search_that_finds_nobody_says_what_to_try(reception):
+    PatientFactory()
+    text = reception.get(LIST, {"q": "qqxz"}).content.decode()
+    assert "No patient is like that." in text
+    assert "No patient is like that." not in reception.get(LIST, {"q": "last"}).content.decode()
+
+
+def test_the_list_says_when_it_shows_only_the_best(reception, django_assert_max_num_queries):
+    PatientFactory.create_batch(105, last_name="Silva")
+    with django_assert_max_num_queries(20):
+        text = reception.get(LIST, {"q": "silva"}).content.decode()
+    assert "The 100 best are shown." in text
+
+
+def test_who_seems_to_be_registered_already_is_shown_before_anybody_is_registered_twice(reception):
+    known = PatientFactory(first_name="Nuria", last_name="Puig", dob="1990-05-17", mrn="M-7", phone="+34 93 1234567")
+    typed_in = form(insurance_provider="Kept as typed")
+    answer = reception.post(f"{LIST}add/", typed_in)
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert "This person may be registered already." in text
+    for shown in (change(known), "M-7", "+34 93 1234567", "1990-05-17", "same date of birth", 'value="Kept as typed"'):
+        assert shown in text
+    assert Patient.objects.count() == 1
+    confirmed = reception.post(f"{LIST}add/", typed_in | {"another_person": str(known.pk)})
+    assert confirmed.status_code == 302
+    assert Patient.objects.count() == 2
+
+
+def test_a_confirmation_holds_for_the_candidates_that_were_shown(reception):
+    PatientFactory(first_name="Nuria", last_name="Puig", dob="1990-05-17")
+    shown = PatientFactory(first_name="Somebody", last_name="Else")
+    answer = reception.post(f"{LIST}add/", form(another_person=str(shown.pk)))
+    assert "This person may be registered already." in answer.content.decode()
+    assert Patient.objects.count() == 2
+
+
+def test_a_page_of_a_patient_who_has_a_double_can_be_saved(reception):
+    patient, _ = PatientFactory.create_batch(2, first_name="Nuria", last_name="Puig", dob="1990-05-17")
+    assert reception.post(change(patient), typed(reception, patient) | {"phone": "123456"}).status_code == 302
