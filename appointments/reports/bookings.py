@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from appointments.models import Appointment, AppointmentMove
 from appointments.reports.choice import Choice
 from appointments.reports.figures import Column, Report, Row, Table, Value
-from appointments.reports.tally import Found, altogether, by_name, course, period_of, tally
+from appointments.reports.tally import Found, altogether, by_name, course, tally
 
 DAY = "(happened.moment AT TIME ZONE departments.time_zone)::date"
 # Parameters: first, last, surely_from, surely_to (instants that lie in the period at every site), step.
 CASES = f"""
-SELECT happened.what, happened.source, happened.department_id AS department, {period_of(DAY)} AS period
+SELECT happened.what, happened.source, happened.department_id AS department, {DAY} AS day
 FROM (
     SELECT 'made' AS what, source, department_id, booked_at AS moment FROM ({{made}}) AS appointment
     UNION ALL
@@ -28,7 +28,7 @@ FROM (
 WHERE happened.moment >= %(surely_from)s AND happened.moment < %(surely_to)s
     OR {DAY} BETWEEN %(first)s AND %(last)s
 """  # the clock of the site, which takes time to ask, is asked in doubt only
-FAMILIES = (("source", "department", "period"),)
+FAMILIES = (("source", "department", "day"),)
 WHAT = {"made": _("Made"), "moved": _("Moved"), "cancelled": _("Cancelled")}
 FIGURES = {what: f"what = '{what}'" for what in WHAT}
 COLUMNS = [Column(label, (what,)) for what, label in WHAT.items()]

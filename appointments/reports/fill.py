@@ -13,18 +13,18 @@ from django.utils.translation import gettext_lazy as _
 from appointments.models import Status
 from appointments.reports.choice import Choice
 from appointments.reports.figures import Column, Ratio, Report, Row, Table, Value
-from appointments.reports.tally import Found, altogether, by_name, course, period_of, tally
+from appointments.reports.tally import Found, altogether, by_name, course, tally
 from scheduling.models import VisitType
 
-CASES = f"""
+CASES = """
 SELECT seat.department_id AS department, seat.doctor_id AS doctor, seat.visit_type_id AS visit_type,
-    {period_of("seat.date")} AS period, seat.status = 'booked' AS held,
+    seat.date AS day, seat.status = 'booked' AS held,
     seat.status <> 'booked' AND missed.slot_id IS NOT NULL AS lost
-FROM ({{rows}}) AS seat
-LEFT JOIN (SELECT DISTINCT slot_id FROM ({{missed}}) AS visit) AS missed ON missed.slot_id = seat.id
+FROM ({rows}) AS seat
+LEFT JOIN (SELECT DISTINCT slot_id FROM ({missed}) AS visit) AS missed ON missed.slot_id = seat.id
 """
 READ = ("id", "department_id", "doctor_id", "visit_type_id", "date", "status")
-FAMILIES = (("department", "doctor", "visit_type", "period"),)
+FAMILIES = (("department", "doctor", "visit_type", "day"),)
 FIGURES = {"held": "held", "lost": "lost", "offered": "TRUE"}
 COLUMNS = [
     Column(_("Fill rate"), ("held", "offered", "fill_rate")),

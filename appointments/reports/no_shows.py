@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from appointments.models import Status
 from appointments.reports.choice import Choice
 from appointments.reports.figures import Column, Ratio, Report, Row, Table, Value
-from appointments.reports.tally import Found, Tally, altogether, by_name, course, period_of, tally
+from appointments.reports.tally import Found, Tally, altogether, by_name, course, tally
 
 COUNTED = (Status.NO_SHOW, Status.COMPLETED, Status.IN_PROGRESS, Status.CHECKED_IN)
 
@@ -32,14 +32,14 @@ LEADS = {
 FROM_DAYS = (0, 1, 2, 8, 15, 29)  # the least days of each but the first
 CASES = f"""
 SELECT visit.status = 'no_show' AS missed, visit.department_id AS department, visit.doctor_id AS doctor,
-    {period_of("visit.date")} AS period, date_part('isodow', visit.date)::int AS weekday,
+    visit.date AS day, date_part('isodow', visit.date)::int AS weekday,
     date_part('hour', visit.time)::int AS hour,
     width_bucket(visit.date - (visit.booked_at AT TIME ZONE departments.time_zone)::date, ARRAY{list(FROM_DAYS)})
         AS lead_time
 FROM ({{rows}}) AS visit JOIN departments ON departments.id = visit.department_id
 """
 READ = ("status", "department_id", "doctor_id", "date", "time", "booked_at")
-FAMILIES = (("department", "doctor", "period"), ("weekday", "lead_time", "hour"))
+FAMILIES = (("department", "doctor", "day"), ("weekday", "lead_time", "hour"))
 FIGURES = {"missed": "missed", "visits": "TRUE"}
 COLUMNS = [Column(_("No-show rate"), ("no_shows", "visits", "no_show_rate"))]
 DRAWN: Any = {"drawn": [0], "axis": _("no-shows of all visits")}
