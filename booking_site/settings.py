@@ -192,6 +192,7 @@ HOLD_MINUTES = 5  # unless a client asks for another length, of 15 at most
 HOLDS_PER_CLIENT = env.int("HOLDS_PER_CLIENT", default=50)  # seats that one client may hold at a time
 HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are made of schedules
 REBOOK_WITHIN_DAYS = 90  # of the old time: how far ahead new times are looked for when many are rebooked at once
+WAITING_ALERT_MINUTES = env.int("WAITING_ALERT_MINUTES", default=30)  # from check-in: a wait that stands out
 NO_SHOW_AFTER_MINUTES = env.int("NO_SHOW_AFTER_MINUTES", default=60)  # after the start; see mark_no_shows
 IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
 

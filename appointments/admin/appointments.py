@@ -26,6 +26,7 @@ from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
 from appointments.templatetags.appointments import TEMPLATE, action_context
+from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_html, short_day_label
@@ -152,6 +153,7 @@ class AppointmentAdmin(WorklistPages):
             view("walk_in", "walk-in/", walk_in_page),
             view("walk_in_live", "walk-in/live/", walk_in_live),
             view("reports", "reports/", reports_page),
+            *today.urls(self),
         ]
 
     def get_urls(self) -> list[Any]:

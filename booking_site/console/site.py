@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
 from appointments.steps import may_rebook
+from appointments.today.pages import may_see, today_context
 from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
@@ -59,6 +60,7 @@ class ConsoleSite(AdminSite):
         return context | {"desk": ways(request) if context["has_permission"] else []}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Today: the day of those whom the person sees; without the permission, the list of pages."""
         if is_without_place(request.user):
             frame = {
                 **self.each_context(request),
@@ -69,7 +71,10 @@ class ConsoleSite(AdminSite):
             }
             return TemplateResponse(request, "console/no_place.html", frame)
         waiting = _needing_new_time(request) if may_rebook(request.user) else 0
-        return super().index(request, {"needing_new_time": waiting, **(extra_context or {})})
+        context: dict[str, Any] = {"needing_new_time": waiting, **(extra_context or {})}
+        if may_see(request.user):
+            context["today"] = today_context(request)
+        return super().index(request, context)
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocomplete.as_view(admin_site=self)(request)
