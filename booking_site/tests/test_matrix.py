@@ -53,6 +53,7 @@ PLAIN = {
     "walk_in": "RD",
     "walk_in_live": "RD",
     "reports": "SD",
+    "day_sheet": "RSCD",
     "audit_auditlog_changelist": "AD",
     "audit_auditlog_add": "",
 }
@@ -92,6 +93,7 @@ POST_ONLY = {
 }
 ELSEWHERE = {  # tested by name below, or in files of their own
     *("login", "logout", "autocomplete", "app_list", "appointments_appointment_rebooking_report"),
+    *("today_data", "today_panel", "today_move"),
 }
 HOSPITAL_WIDE = {"user", "group", "apiclient", "visittype", "auditlog"}
 APPS = {
