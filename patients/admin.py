@@ -1,18 +1,29 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Case, When
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.core.actor import actor_of
 from booking_site.core.admin import RecordAdmin
 from booking_site.core.scope import scope_of
+from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import moment_html, short_day_label
 from patients.finding import MOST, find
 from patients.forms import RegistrationForm
 from patients.models import Patient
+
+
+class PatientList(ChangeList):
+    """Leads to the pages of patients, not to the forms that change their records."""
+
+    def url_for_result(self, result: Any) -> str:
+        return reverse("admin:patient", args=[result.pk])
 
 
 @admin.register(Patient)
@@ -35,11 +46,22 @@ class PatientAdmin(RecordAdmin):
 
     def seen(self, request: HttpRequest, rows: Any) -> Any:
         """Patients are the whole hospital's; a clinician sees those who have, or have had, an appointment with them."""
-        scope = scope_of(request.user)
-        if not scope.is_own_only:
-            return rows
-        own = Patient.objects.order_by().filter(appointments__doctor=scope.doctor).values("pk")
-        return rows.filter(pk__in=own)
+        return rows.seen_by(scope_of(request.user))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return PatientList
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became."""
+        patient = self.get_object(request, unquote(object_id))
+        if patient is not None and self.has_view_permission(request, patient):
+            if patient.merged_into_id is not None:
+                return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
+            if request.method == "GET":
+                record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)
+        return super().change_view(request, object_id, form_url, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> Any:
         book = ["book"] if request.user.has_perm("appointments.add_appointment") else []
@@ -69,7 +91,8 @@ class PatientAdmin(RecordAdmin):
 
     @admin.display(description=_("name"))
     def name(self, patient: Patient) -> str:
-        return ", ".join(filter(None, [patient.last_name, patient.first_name]))
+        name = ", ".join(filter(None, [patient.last_name, patient.first_name]))
+        return name if patient.merged_into_id is None else _("%s (merged)") % name
 
     @admin.display(description=_("date of birth"))
     def dob_iso(self, patient: Patient) -> str:

@@ -32,7 +32,7 @@ from patients.typed import Typed, clean, read
 READ = 150  # patients that a step reads at most, of however many that match
 MOST = 100  # patients that are found at most
 Rank = tuple[Any, ...]  # less is better; ends with last name, first name and key
-COLUMNS = ("pk", "first_name", "last_name", "dob", "phone_digits", "mrn", "email", "is_active")
+COLUMNS = ("pk", "first_name", "last_name", "dob", "phone_digits", "mrn", "email", "is_active", "merged_into_id")
 
 
 def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> list[Patient]:
@@ -41,9 +41,11 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     ``text`` has words of the name in any order and however misspelt, a date or year of birth, a phone number in any
     format, an e-mail, a record number or the beginning of one, or several of these. Those with the words and their
     beginnings come before those with words nearly the same, and open records before closed ones. ``among`` are the
-    patients to choose from: all when it is not given.
+    patients to choose from: all when it is not given. A record that has been merged stands for the one that answers for
+    it: that one is found by the names and numbers of both.
     """
-    patients = (Patient.objects.all() if among is None else among).surviving()
+    among = Patient.objects.all() if among is None else among
+    patients = among | Patient.objects.filter(merged_into__isnull=False)
     limit = max(1, min(limit, MOST))
     typed = read(text)
     name = TypedName.of(typed.words)
@@ -59,12 +61,11 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
         for row in rows:
             cost, missed, is_certain = _cost(row, typed, name)
             if missed <= step.may_miss:
-                ranked[row["pk"]] = (
-                    *(not is_certain, not row["is_active"], cost),
-                    *(row["last_name"], row["first_name"], row["pk"]),
-                )
+                key = row["merged_into_id"] or row["pk"]
+                rank = (not is_certain, not row["is_active"], cost, row["last_name"], row["first_name"], key)
+                ranked[key] = min(ranked.get(key, rank), rank)
     best = _in_order(ranked)[:limit]
-    found = patients.in_bulk(best)
+    found = among.surviving().in_bulk(best)
     return [found[key] for key in best if key in found]
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
+from booking_site.core.scope import Scope
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
 from patients.exceptions import PatientMerged
@@ -56,6 +57,13 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 
     def active(self) -> "PatientQuerySet":
         return self.filter(is_active=True)
+
+    def seen_by(self, scope: Scope) -> "PatientQuerySet":
+        """Reception sees the patients of the whole hospital; a clinician those who have had an appointment with them,
+        or have one."""
+        if not scope.is_own_only:
+            return self
+        return self.filter(pk__in=Patient.objects.filter(appointments__doctor=scope.doctor).order_by().values("pk"))
 
     def surviving(self) -> "PatientQuerySet":
         """Without the records that have been merged into others."""

@@ -4,6 +4,7 @@ The views that write are our own. The stock ones work inside a transaction, whic
 refusal with it.
 """
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,7 +19,9 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.admin.booking import book_page
 from appointments.admin.cancelling import cancel_page, cancel_selected
+from appointments.admin.merging import merge_page, unmerge_page
 from appointments.admin.moving import move_page
+from appointments.admin.patient import patient_page
 from appointments.admin.reports import reports_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import step_page
@@ -91,7 +94,7 @@ class AppointmentAdmin(WorklistPages):
 
     @admin.display(description=_("patient"))
     def person(self, appointment: Appointment) -> str:
-        url = reverse("admin:patients_patient_change", args=[appointment.patient_id])
+        url = reverse("admin:patient", args=[appointment.patient_id])
         born = self.born(appointment)
         return format_html('<a href="{}">{}</a> <span class="second">{}</span>', url, appointment.patient, born)
 
@@ -111,7 +114,7 @@ class AppointmentAdmin(WorklistPages):
         ended = ["cancellation_code", "cancellation_reason"] if obj and obj.status == Status.CANCELLED else []
         origin = ["source", "booked_by", "requested", *(["external_id"] if obj and obj.external_id else [])]
         return [
-            (None, {"fields": ["when", "patient", "born", "doctor", "department", "visit_type", "reason"]}),
+            (None, {"fields": ["when", "person", "doctor", "department", "visit_type", "reason"]}),
             (_("Progress"), {"fields": ["state", "moments", *ended]}),
             (_("Origin"), {"fields": [*origin, "slot", "id"]}),
         ]
@@ -149,11 +152,20 @@ class AppointmentAdmin(WorklistPages):
 
             return path(route, self.admin_site.admin_view(run), name=name)
 
+        def of_patient(name: str, route: str, page: Any) -> Any:
+            def run(request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+                return page(self.admin_site.get_model_admin(Patient), request, patient_id)
+
+            return path(f"patients/patient/<uuid:patient_id>/{route}", self.admin_site.admin_view(run), name=name)
+
         return [
             view("walk_in", "walk-in/", walk_in_page),
             view("walk_in_live", "walk-in/live/", walk_in_live),
             view("reports", "reports/", reports_page),
             *today.urls(self),
+            of_patient("patient", "", patient_page),
+            of_patient("patient_merge", "merge/", merge_page),
+            of_patient("patient_unmerge", "unmerge/", unmerge_page),
         ]
 
     def get_urls(self) -> list[Any]:

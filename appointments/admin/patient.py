@@ -1,0 +1,155 @@
+"""The page of a patient: who they are, their appointments, what reception should know, and who looked at the record."""
+
+import uuid
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from appointments.admin.worklist import contact
+from appointments.visits import age, past, reliability, seen, upcoming
+from booking_site.core.actor import actor_of
+from booking_site.core.admin import CappedPaginator, submitted, version_in
+from booking_site.core.errors import DomainError
+from booking_site.core.operations import save_record, version_of
+from booking_site.core.scope import scope_of
+from booking_site.core.signals import record_viewed
+from booking_site.core.trail import trail_of
+from booking_site.core.wallclock import moment_label
+from patients.duplicates import similar_to
+from patients.models import Patient, PatientMerge
+
+PER_PAGE = 20
+VIEW, CHANGE, MERGE = "patients.view_patient", "patients.change_patient", "patients.merge_patient"
+DONE = {
+    "patient.viewed": _("looked at the record"),
+    "patient.created": _("registered the patient"),
+    "patient.updated": _("changed the record"),
+    "patient.merged": _("merged another record into this one"),
+    "patient.unmerged": _("took a merge back"),
+    "patient.merged_into": _("merged this record into another one"),
+    "patient.reopened": _("took the merge of this record back"),
+}
+
+
+class NotesForm(forms.Form):
+    notes = forms.CharField(
+        label=_("Notes for reception"),
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("Seen by reception only: what helps at the desk or on the phone. Nothing about health."),
+    )
+
+    def clean_notes(self) -> str:
+        return self.cleaned_data["notes"].replace("\r\n", "\n")
+
+
+def patient_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
+    """GET shows the page, and the audit log keeps who looked; POST ``notes`` with ``version`` writes the notes.
+
+    Query: ``upcoming`` and ``past``, the pages of the two lists.
+    """
+    patient = may_open(model_admin, request, patient_id)
+    if isinstance(patient, HttpResponse):
+        return patient
+    may_change = request.user.has_perm(CHANGE)
+    form = NotesForm(submitted(request), initial={"notes": patient.notes})
+    if request.method == "POST":
+        if not may_change:
+            raise PermissionDenied
+        if form.is_valid() and _saved(request, patient, form):
+            messages.success(request, _("The notes have been saved."))
+            return HttpResponseRedirect(patient_url(patient.pk))
+    else:
+        record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)
+    return model_admin.own_page(request, "console/patient.html", **_context(request, patient, form, may_change))
+
+
+def may_open(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> Any:
+    """The patient; or the answer, when there is none, or another record answers for this one."""
+    if not request.user.has_perm(VIEW):
+        raise PermissionDenied
+    patient = model_admin.get_object(request, str(patient_id))
+    if patient is None:
+        return model_admin.not_found(request)
+    if patient.merged_into_id is not None:
+        messages.info(request, _("That record has been merged into this one."))
+        return HttpResponseRedirect(patient_url(patient.merged_into_id))
+    return patient
+
+
+def patient_url(pk: Any) -> str:
+    return reverse("admin:patient", args=[pk])
+
+
+def _saved(request: HttpRequest, patient: Patient, form: NotesForm) -> bool:
+    patient.notes = form.cleaned_data["notes"]
+    try:
+        save_record(actor=actor_of(request), instance=patient, fields=["notes"], expected_versions=version_in(request))
+    except DomainError as error:
+        form.add_error("notes", error.detail)
+        return False
+    return True
+
+
+def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change: bool) -> dict[str, Any]:
+    user, now = request.user, timezone.now()
+    scope = scope_of(user)
+    context: dict[str, Any] = {
+        "title": str(patient),
+        "patient": patient,
+        "one": contact(patient),
+        "age": age(patient.dob, now.astimezone(ZoneInfo(settings.TIME_ZONE)).date()) if patient.dob else "",
+        "may_change": may_change,
+        "may_merge": user.has_perm(MERGE),
+        "may_book": patient.is_active and user.has_perm("appointments.add_appointment"),
+        "may_see_log": user.has_perm("audit.view_auditlog"),
+    }
+    if user.has_perm("appointments.view_appointment"):
+        context["reliability"] = reliability(patient)
+        context["lists"] = [
+            _listed(request, name, label, appointments(patient, now), scope)
+            for name, label, appointments in (
+                ("upcoming", _("Upcoming appointments"), upcoming),
+                ("past", _("Past and cancelled appointments"), past),
+            )
+        ]
+    if may_change:
+        shown = request.POST.get("version") if form.is_bound else None
+        merges = PatientMerge.objects.filter(survivor=patient, undone_at__isnull=True).select_related("duplicate")
+        context |= {"form": form, "version": shown or version_of(patient)}
+        context |= {"similar": lookalikes(patient), "merges": [(each, moment_label(each.merged_at)) for each in merges]}
+    if may_change or context["may_see_log"]:
+        context["trail"] = _trail(patient)
+    return context
+
+
+def lookalikes(patient: Patient) -> list[Any]:
+    """Candidates (see ``similar_to``) whose records are still their own."""
+    found = similar_to(
+        *(patient.first_name, patient.last_name, patient.dob, patient.phone, patient.email, patient.mrn),
+        exclude=patient.pk,
+    )
+    return [each for each in found if each.patient.merged_into_id is None]
+
+
+def _listed(request: HttpRequest, name: str, label: Any, appointments: Any, scope: Any) -> dict[str, Any]:
+    page = CappedPaginator(appointments, PER_PAGE).get_page(request.GET.get(name))
+    return {"name": name, "label": label, "page": page, "visits": seen(page.object_list, scope)}
+
+
+def _trail(patient: Patient) -> list[tuple[str, str, Any, str]]:
+    """When, who, what and with what outcome; of the records merged into this one, too."""
+    keys = [patient.pk, *Patient.objects.filter(merged_into=patient).values_list("pk", flat=True)]
+    return [
+        (moment_label(each.moment), each.who, DONE.get(each.action, each.action), each.status)
+        for each in trail_of(Patient, keys)
+    ]

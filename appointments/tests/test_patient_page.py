@@ -1,0 +1,247 @@
+"""The page of a patient: what it shows to whom, the notes, and what the audit log learns of it."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from appointments import operations
+from appointments.merging import merge
+from appointments.models import Appointment
+from audit.models import AuditLog
+from booking_site.core.operations import save_record, version_of
+from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days, staff
+from patients.models import Patient
+
+pytestmark = pytest.mark.django_db
+ELSEWHERE = "Appointment in another department"
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory(
+        first_name="Ada", last_name="Byron", phone="+49 (0)30 5550-199", email="ada@mail.example", mrn="M-1"
+    )
+
+
+@pytest.fixture
+def reception(client):
+    client.force_login(staff("Reception"))
+    return client
+
+
+def url(patient, name="patient"):
+    return reverse(f"admin:{name}", args=[patient.pk])
+
+
+def text(answer):
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def over(status, days, **kwargs):
+    """A visit that has been, with its outcome."""
+    visit = booked(**kwargs)
+    moment = {"no_show": "no_show_at", "completed": "completed_at"}[status]
+    slot = visit.slot
+    start = in_days(-days)
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    type(slot).objects.filter(pk=slot.pk).update(
+        starts_at=start, ends_at=start + (slot.ends_at - slot.starts_at), date=start.date()
+    )
+    Appointment.objects.filter(pk=visit.pk).update(
+        **{"status": status, moment: start, "starts_at": start, "date": start.date()},
+        ends_at=start + (slot.ends_at - slot.starts_at),
+    )
+    return visit
+
+
+def test_who_the_patient_is(reception, patient):
+    page = text(reception.get(url(patient)))
+    assert 'href="tel:+490305550199"' in page
+    assert 'href="mailto:ada@mail.example"' in page
+    assert "M-1" in page
+    assert "1980-02-29" in page
+
+
+def test_upcoming_and_past_appointments_stand_apart(reception, patient):
+    ahead = booked(patient=patient, reason="Cough")
+    off = booked(patient=patient)
+    operations.cancel(actor=TESTER, appointment_id=off.pk)
+    lists = reception.get(url(patient)).context["lists"]
+    assert [[visit.appointment.pk for visit in each["visits"]] for each in lists] == [[ahead.pk], [off.pk]]
+
+
+def test_20_appointments_are_on_a_page(reception, patient):
+    doctor = DoctorFactory()
+    for _ in range(22):
+        booked(patient=patient, slot=SlotFactory(doctor=doctor))
+    first, second = (reception.get(url(patient), {"upcoming": page}).context["lists"][0] for page in (1, 2))
+    assert (len(first["visits"]), len(second["visits"])) == (20, 2)
+    assert text(reception.get(url(patient), {"upcoming": "x" * 5000}))  # nonsense is the first page
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ([], "No visits so far."),
+        (["completed"], "Came to the one visit so far."),
+        (["completed", "completed"], "Came to all 2 visits."),
+        (["completed", "no_show", "completed", "no_show"], "Missed 2 of 4 visits, last on {last}."),
+    ],
+)
+def test_how_often_the_patient_came_is_said_in_words(reception, patient, outcomes, words):
+    visits = [over(outcome, days=len(outcomes) - n, patient=patient) for n, outcome in enumerate(outcomes)]
+    last = f"{Appointment.objects.get(pk=visits[-1].pk).date:%a %-d %b %Y}" if visits else ""
+    assert words.format(last=last) in text(reception.get(url(patient)))
+
+
+# --- who sees what -----------------------------------------------------------------------------------------------
+
+
+def test_an_appointment_in_another_department_is_shown_by_its_time_only(client, patient):
+    own = booked(patient=patient, reason="Cough")
+    other = booked(patient=patient, reason="Secret", slot=SlotFactory(doctor__name="Dr Hidden"))
+    client.force_login(staff("Reception", own.department))
+    page = text(client.get(url(patient)))
+    assert ELSEWHERE in page
+    assert f"{other.time:%H:%M}" in page
+    assert "Cough" in page
+    for hidden in ("Secret", "Dr Hidden", str(other.pk), str(other.department)):
+        assert hidden not in page
+
+
+def test_a_clinician_opens_only_patients_of_their_own(client, patient):
+    visit = booked(patient=patient)
+    booked()
+    client.force_login(staff("Clinician", doctor=visit.doctor))
+    assert client.get(url(patient)).status_code == 200
+    stranger = PatientFactory()
+    assert client.get(url(stranger)).status_code == 403
+    assert client.get(url(stranger, "patients_patient_change")).status_code == 302  # as one that is not there
+    assert [row.pk for row in client.get("/admin/patients/patient/").context["cl"].result_list] == [patient.pk]
+    assert AuditLog.objects.filter(action="access.denied").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "notes", "trail"),
+    [
+        ("Reception", 200, True, True),
+        ("Administrator", 200, True, True),
+        ("Scheduler", 200, False, False),
+        ("Clinician", 200, False, False),
+        ("Auditor", 403, False, False),
+    ],
+)
+def test_each_role_sees_what_it_needs(client, patient, role, status, notes, trail):
+    Patient.objects.filter(pk=patient.pk).update(notes="Rings twice")
+    client.force_login(staff(role))
+    answer = client.get(url(patient))
+    page = answer.content.decode()
+    assert answer.status_code == status
+    assert ("Rings twice" in page, "Who saw and changed" in page) == (notes, trail)
+    assert ("All entries" in page) == (role == "Administrator")
+    assert client.post(url(patient), {"notes": "Changed"}).status_code == (302 if notes else 403)
+
+
+def test_unknown_patients_and_strangers_are_sent_away(client, reception):
+    assert reception.get("/admin/patients/patient/00000000-0000-7000-8000-000000000000/").status_code == 302
+    client.logout()
+    assert client.get(url(PatientFactory())).status_code == 302
+
+
+def test_the_old_id_leads_to_the_survivor(reception, patient):
+    old = PatientFactory()
+    merge(actor=TESTER, survivor_id=patient.pk, duplicate_id=old.pk)
+    for name in ("patient", "patient_merge"):
+        answer = reception.get(url(old, name), follow=True)
+        assert answer.redirect_chain == [(url(patient), 302)]
+        assert "That record has been merged into this one." in text(answer)
+    answer = reception.get(url(old, "patients_patient_change"), follow=True)
+    assert answer.redirect_chain[-1] == (url(patient), 302)
+
+
+def test_lists_and_appointments_lead_to_the_page(reception, patient):
+    visit = booked(patient=patient)
+    for address in (
+        "/admin/patients/patient/",
+        "/admin/appointments/appointment/?day=all",
+        reverse("admin:appointments_appointment_change", args=[visit.pk]),
+    ):
+        assert f'href="{url(patient)}"' in text(reception.get(address))
+
+
+# --- notes ---------------------------------------------------------------------------------------------------------
+
+
+def test_notes_are_saved_and_their_text_is_not_in_the_log(reception, patient):
+    version = version_of(patient)
+    answer = reception.post(url(patient), {"notes": "Rings\r\ntwice", "version": version})
+    assert answer.status_code == 302
+    patient.refresh_from_db()
+    assert patient.notes == "Rings\ntwice"
+    row = AuditLog.objects.get(action="patient.updated")
+    assert (row.details["new"], row.object_id) == ({"notes": "[11 characters]"}, str(patient.pk))
+
+
+def test_notes_that_somebody_changed_meanwhile_are_not_overwritten(reception, patient):
+    version = version_of(patient)
+    patient.notes = "Theirs"
+    save_record(actor=TESTER, instance=patient, fields=["notes"])
+    page = text(reception.post(url(patient), {"notes": "Mine", "version": version}))
+    assert "It has changed since you read it" in page
+    assert "Mine" in page  # as typed
+    patient.refresh_from_db()
+    assert patient.notes == "Theirs"
+
+
+@pytest.mark.parametrize("notes", ["a" * 4001, "a\x00b"])
+def test_notes_that_cannot_be_kept_are_refused_beside_the_field(reception, patient, notes):
+    page = text(reception.post(url(patient), {"notes": notes, "version": version_of(patient)}))
+    assert 'id="id_notes_error"' in page
+    patient.refresh_from_db()
+    assert patient.notes == ""
+
+
+# --- the log ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_look_at_a_record_is_a_row(reception, patient, api):
+    reception.get(url(patient))
+    reception.get(url(patient))
+    reception.get(url(patient, "patients_patient_change"))
+    api.get(f"/api/v1/patients/{patient.pk}")
+    rows = AuditLog.objects.filter(action="patient.viewed", object_id=patient.pk)
+    assert [row.user_name for row in rows.order_by("id")] == ["reception"] * 3 + ["test client"]
+
+
+def test_the_page_tells_who_looked_and_who_changed(reception, patient):
+    save_record(actor=TESTER, instance=patient, fields=["first_name"])
+    reception.post(url(patient), {"notes": "New", "version": version_of(patient)})
+    trail = reception.get(url(patient)).context["trail"]
+    assert [(who, str(what)) for _, who, what, _ in trail] == [
+        ("reception", "looked at the record"),
+        ("reception", "changed the record"),
+    ]
+
+
+def test_the_trail_holds_20_and_those_of_merged_records(reception, patient):
+    old = PatientFactory()
+    for _ in range(21):
+        reception.get(url(old))
+    merge(actor=TESTER, survivor_id=patient.pk, duplicate_id=old.pk)
+    assert len(reception.get(url(patient)).context["trail"]) == 20
+
+
+def test_the_page_takes_the_same_queries_however_much_there_is(reception, patient):
+    counts = []
+    doctor = DoctorFactory()
+    for _ in range(3):
+        booked(patient=patient, slot=SlotFactory(doctor=doctor))
+        over("completed", 3 + len(counts), patient=patient, slot=SlotFactory(doctor=doctor))
+        PatientFactory(first_name="Ada", last_name="Byron", dob=patient.dob)
+        with CaptureQueriesContext(connection) as queries:
+            reception.get(url(patient))
+        counts.append(len(queries))
+    assert counts[1] == counts[2], counts
