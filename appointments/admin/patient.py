@@ -22,7 +22,7 @@ from booking_site.core.operations import save_record, version_of
 from booking_site.core.scope import scope_of
 from booking_site.core.signals import record_viewed
 from booking_site.core.trail import trail_of
-from booking_site.core.wallclock import moment_label
+from booking_site.core.wallclock import moment_html
 from patients.duplicates import similar_to
 from patients.models import Patient, PatientMerge
 
@@ -126,7 +126,7 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
         shown = request.POST.get("version") if form.is_bound else None
         merges = PatientMerge.objects.filter(survivor=patient, undone_at__isnull=True).select_related("duplicate")
         context |= {"form": form, "version": shown or version_of(patient)}
-        context |= {"similar": lookalikes(patient), "merges": [(each, moment_label(each.merged_at)) for each in merges]}
+        context |= {"similar": lookalikes(patient), "merges": [(each, moment_html(each.merged_at)) for each in merges]}
     if may_change or context["may_see_log"]:
         context["trail"] = _trail(patient)
     return context
@@ -150,6 +150,6 @@ def _trail(patient: Patient) -> list[tuple[str, str, Any, str]]:
     """When, who, what and with what outcome; of the records merged into this one, too."""
     keys = [patient.pk, *Patient.objects.filter(merged_into=patient).values_list("pk", flat=True)]
     return [
-        (moment_label(each.moment), each.who, DONE.get(each.action, each.action), each.status)
+        (moment_html(each.moment), each.who, DONE.get(each.action, each.action), each.status)
         for each in trail_of(Patient, keys)
     ]

@@ -10,6 +10,7 @@ from appointments.merging import merge
 from appointments.models import Appointment
 from audit.models import AuditLog
 from booking_site.core.operations import save_record, version_of
+from booking_site.core.wallclock import day_label
 from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days, staff
 from patients.models import Patient
 
@@ -39,21 +40,11 @@ def text(answer):
     return answer.content.decode()
 
 
-def over(status, days, **kwargs):
-    """A visit that has been, with its outcome."""
+def over(status, **kwargs):
+    """A visit with its outcome."""
     visit = booked(**kwargs)
     moment = {"no_show": "no_show_at", "completed": "completed_at"}[status]
-    slot = visit.slot
-    start = in_days(-days)
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    type(slot).objects.filter(pk=slot.pk).update(
-        starts_at=start, ends_at=start + (slot.ends_at - slot.starts_at), date=start.date()
-    )
-    Appointment.objects.filter(pk=visit.pk).update(
-        **{"status": status, moment: start, "starts_at": start, "date": start.date()},
-        ends_at=start + (slot.ends_at - slot.starts_at),
-    )
+    Appointment.objects.filter(pk=visit.pk).update(**{"status": status, moment: in_days(0)})
     return visit
 
 
@@ -92,8 +83,8 @@ def test_20_appointments_are_on_a_page(reception, patient):
     ],
 )
 def test_how_often_the_patient_came_is_said_in_words(reception, patient, outcomes, words):
-    visits = [over(outcome, days=len(outcomes) - n, patient=patient) for n, outcome in enumerate(outcomes)]
-    last = f"{Appointment.objects.get(pk=visits[-1].pk).date:%a %-d %b %Y}" if visits else ""
+    visits = [over(outcome, patient=patient) for outcome in outcomes]
+    last = day_label(visits[-1].date) if visits else ""
     assert words.format(last=last) in text(reception.get(url(patient)))
 
 
@@ -118,10 +109,10 @@ def test_a_clinician_opens_only_patients_of_their_own(client, patient):
     client.force_login(staff("Clinician", doctor=visit.doctor))
     assert client.get(url(patient)).status_code == 200
     stranger = PatientFactory()
-    assert client.get(url(stranger)).status_code == 403
-    assert client.get(url(stranger, "patients_patient_change")).status_code == 302  # as one that is not there
+    for page in ("patient", "patients_patient_change"):
+        assert client.get(url(stranger, page)).url == "/admin/"  # as one that is not there
     assert [row.pk for row in client.get("/admin/patients/patient/").context["cl"].result_list] == [patient.pk]
-    assert AuditLog.objects.filter(action="access.denied").count() == 1
+    assert AuditLog.objects.filter(action="access.denied", details__code="out_of_scope").exists()
 
 
 @pytest.mark.parametrize(
@@ -239,7 +230,7 @@ def test_the_page_takes_the_same_queries_however_much_there_is(reception, patien
     doctor = DoctorFactory()
     for _ in range(3):
         booked(patient=patient, slot=SlotFactory(doctor=doctor))
-        over("completed", 3 + len(counts), patient=patient, slot=SlotFactory(doctor=doctor))
+        over("completed", patient=patient, slot=SlotFactory(doctor=doctor))
         PatientFactory(first_name="Ada", last_name="Byron", dob=patient.dob)
         with CaptureQueriesContext(connection) as queries:
             reception.get(url(patient))

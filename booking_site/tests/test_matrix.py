@@ -66,6 +66,8 @@ OF_A_ROW = {
     "doctors_department_change": "RSCD",
     "doctors_doctor_change": "RSCD",
     "patients_patient_change": "RSCD",
+    "patient": "RSCD",
+    "patient_merge": "RD",
     "scheduling_closure_change": "RSCD",
     "scheduling_closure_lift": "SD",
     "scheduling_closure_renew": "SD",
@@ -86,6 +88,7 @@ OF_A_ROW = {
 POST_ONLY = {
     "scheduling_availableslot_withdraw": ("SD", 405),
     "scheduling_availableslot_reinstate": ("SD", 405),
+    "patient_unmerge": ("RD", 405),
     "appointments_appointment_step": ("RSCAD-", 405),
     "appointments_appointment_slip_send": ("RSD", 405),
     "appointments_appointment_rebook": ("RSD", 302),
@@ -119,7 +122,7 @@ def by_default(name: str) -> bool:
 
 
 def model_of(page: str) -> str:
-    return page.split("_")[1]
+    return "patient" if page.partition("_")[0] == "patient" else page.split("_")[1]
 
 
 def rows_seen(letter: str, model: str) -> tuple[str, ...]:
