@@ -28,10 +28,13 @@ class PatientInactive(Conflict):
 
 
 class PatientDoubleBooked(Conflict):
+    """``other_id``: the appointment that the patient has then, where it is known."""
+
     code = "patient_double_booked"
 
-    def __init__(self, detail: str = "") -> None:
+    def __init__(self, detail: str = "", other_id: uuid.UUID | None = None) -> None:
         super().__init__(detail or _("The patient already has an appointment at that time."))
+        self.other_id = other_id
 
 
 class PatientLimitReached(Conflict):

@@ -5,14 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import AdminSite
-from django.contrib.admin.widgets import AdminTextareaWidget, RelatedFieldWidgetWrapper
+from django.contrib.admin.widgets import AdminTextareaWidget
 from django.utils.translation import gettext_lazy as _
 
 from appointments.idempotency import Idempotency
 from appointments.models import Appointment, CancellationCode
 from booking_site.core.admin import ChoiceByAutocomplete
 from booking_site.core.ids import uuid7
-from doctors.models import Department, Doctor
 from patients.models import Patient
 from scheduling.models import AvailableSlot
 
@@ -40,59 +39,40 @@ class OnceForm(forms.Form):
         return Idempotency(client=client, key=f"{self.cleaned_data['key']}:{digest}", fingerprint=digest)
 
 
-class SlotForm(OnceForm):
-    """Chooses a free slot. ``department``, ``doctor`` and ``date`` only narrow what the list of slots offers."""
+class TimeForm(OnceForm):
+    """Chooses a time. What the times on offer are narrowed by is no part of the request: see ``admin.picking``."""
 
-    date = forms.DateField(label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-
-    def __init__(self, *args: Any, site: AdminSite, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["department"] = choice(
-            "department", site, Department.objects.all(), label=_("Department"), required=False
-        )
-        self.fields["doctor"] = choice(
-            "doctor", site, Doctor.objects.select_related("department"), label=_("Doctor"), required=False
-        )
-        # Not the free ones only: whether a seat is still free is for the operation to say, and for the audit to know.
-        self.fields["slot"] = choice(
-            "slot",
-            site,
-            AvailableSlot.objects.select_related("doctor", "department"),
-            label=_("Free slot"),
-            help_text=_("Type to search: doctor, department, date (2026-11-23, tomorrow, mon), time (9:30)."),
-        )
-        self.order_fields(self.field_order)
+    # Not the free ones only: whether a seat is still free is for the operation to say, and for the audit to know.
+    slot = forms.ModelChoiceField(
+        AvailableSlot.objects.select_related("doctor", "department"),
+        error_messages={"required": _("Choose a time."), "invalid_choice": _("Choose one of the times.")},
+    )
 
 
-class BookingForm(SlotForm):
+class BookingForm(TimeForm):
+    patient = forms.ModelChoiceField(
+        Patient.objects.all(),
+        error_messages={"required": _("Choose a patient."), "invalid_choice": _("Choose one from the list.")},
+    )
     reason = reason_field(_("Reason"))
     is_urgent = forms.BooleanField(
         label=_("Urgent"), required=False, help_text=_("First in line for a new time, should this one fall through.")
     )
-    field_order = ["patient", "department", "doctor", "date", "slot", "reason", "is_urgent"]
-
-    def __init__(self, *args: Any, site: AdminSite, may_add_patient: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, site=site, **kwargs)
-        patient = choice(
-            "patient",
-            site,
-            Patient.objects.all(),
-            label=_("Patient"),
-            help_text=_("Type to search: name in any order, digits of the phone number, e-mail, record number."),
-        )
-        patient.widget = RelatedFieldWidgetWrapper(
-            patient.widget,
-            Appointment._meta.get_field("patient").remote_field,
-            site,
-            can_add_related=may_add_patient,
-        )
-        self.fields["patient"] = patient
-        self.order_fields(self.field_order)
 
 
-class MoveForm(SlotForm):
+class NewPatientForm(forms.ModelForm):
+    """Who is registered while they are booked: what is asked on the phone."""
+
+    prefix = "new"
+
+    class Meta:
+        model = Patient
+        fields = ["first_name", "last_name", "dob", "phone", "insurance_provider", "insurance_id"]
+        widgets = {"dob": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})}
+
+
+class MoveForm(TimeForm):
     reason = reason_field(_("Why it is moved"), _("For the audit log."))
-    field_order = ["department", "doctor", "date", "slot", "reason"]
 
 
 class CancelForm(forms.Form):

@@ -80,5 +80,6 @@ def refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot | Appointment, but
                 "The patient already has an appointment then: %(when)s, %(doctor)s. "
                 "Move or cancel that one, or choose another time."
             )
-            % {"when": f"{other.date} {other.time:%H:%M}", "doctor": other.doctor.name}
+            % {"when": f"{other.date} {other.time:%H:%M}", "doctor": other.doctor.name},
+            other.pk,
         )

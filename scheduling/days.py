@@ -113,7 +113,7 @@ def on(choice: str) -> Q:
     for zones, first, last in spans:
         there = Q() if len(by_today) == 1 else Q(department__time_zone__in=zones)
         wanted |= there & _dated(first, last)
-    return wanted & _coarse([(first, last) for _zones, first, last in spans])
+    return wanted & coarse([(first, last) for _zones, first, last in spans])
 
 
 def _dated(first: date | None, last: date | None) -> Q:
@@ -125,7 +125,7 @@ def _dated(first: date | None, last: date | None) -> Q:
     return found
 
 
-def _coarse(limits: list[Span]) -> Q:
+def coarse(limits: list[Span]) -> Q:
     """The same days by ``starts_at``, a day wider at both ends (no zone is further off): this is what is indexed."""
     firsts = [first for first, _last in limits if first is not None]
     lasts = [last for _first, last in limits if last is not None]

@@ -49,14 +49,16 @@ def digest(hold_token: str) -> str:
 
 
 @operation("slot.held")
-def hold(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "", minutes: int | None = None) -> tuple[str, datetime]:
+def hold(
+    *, actor: Actor, slot_id: uuid.UUID, hold_token: str = "", new_token: str = "", minutes: int | None = None
+) -> tuple[str, datetime]:
     """Keep a free seat for ``minutes`` (1 to MOST_HOLD_MINUTES; ``settings.HOLD_MINUTES`` when not given).
 
-    Returns the token that opens it, and the end of the hold. Binding: while it lives nobody without the token can book
-    or hold the seat. With the token of a live hold the hold begins anew. Raises SlotNotFound, SlotUnavailable,
-    HoldExpired, TooManyHolds.
+    Returns the token that opens it (``new_token``, or one of its own making), and the end of the hold. Binding: while
+    it lives nobody without the token can book or hold the seat. With the token of a live hold (``hold_token``) the
+    hold begins anew. Raises SlotNotFound, SlotUnavailable, HoldExpired, TooManyHolds.
     """
-    token = secrets.token_urlsafe(24)
+    token = new_token or secrets.token_urlsafe(24)
     parameters: dict[str, Any] = {
         "slot_id": slot_id,
         "held_by": actor.id,

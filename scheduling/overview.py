@@ -85,13 +85,14 @@ def calendar(seats: QuerySet, rows: QuerySet, *, first: date, last: date, to_sta
     days = _fetch(FREE_BY_DAY, columns, after=[first, last], free_each=free_each, free_shared=FREE_SHARED_SQL)
     if per_day and days:
         by_day: dict[tuple[Any, str], Row] = {(day["date"], day["time_zone"]): day | {"slots": []} for day in days}
-        for seat in _first_of_each_day(rows, days, per_day):
+        for seat in first_of_each_day(rows, days, per_day):
             by_day[seat["date"], seat["time_zone"]]["slots"].append(seat)
         days = list(by_day.values())
     return days
 
 
-def _first_of_each_day(rows: QuerySet, days: list[Row], per_day: int) -> list[Row]:
+def first_of_each_day(rows: QuerySet, days: list[Row], per_day: int) -> list[Row]:
+    """The first ``per_day`` of ``rows`` (as for ``calendar``) of each of ``days``, which ``calendar`` has given."""
     of_day = rows.filter(
         checked(date=RawSQL("day.date", (), DateField())),
         checked(department__time_zone=RawSQL("day.time_zone", (), TextField())),

@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from appointments.admin.booking import book_page
+from appointments.admin.booking import book_page, booking_urls
 from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.merging import merge_page, unmerge_page
 from appointments.admin.moving import move_page
@@ -166,6 +166,7 @@ class AppointmentAdmin(WorklistPages):
             of_patient("patient", "", patient_page),
             of_patient("patient_merge", "merge/", merge_page),
             of_patient("patient_unmerge", "unmerge/", unmerge_page),
+            *booking_urls(self),
         ]
 
     def get_urls(self) -> list[Any]:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments.models import Appointment, IdempotencyKey
+from appointments.models import Appointment
 from audit.models import AuditLog
 from booking_site.core.operations import version_of
 from booking_site.testing.factories import (
@@ -39,10 +39,6 @@ def page(name: str, appointment: Appointment) -> str:
     return reverse(f"admin:appointments_appointment_{name}", args=[appointment.pk])
 
 
-def booking(patient, slot, **more) -> dict:
-    return {"key": KEY, "patient": patient.pk, "slot": slot.pk, "reason": "Headache, since Monday"} | more
-
-
 def said(answer) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
@@ -50,107 +46,6 @@ def said(answer) -> list[str]:
 def last_audit() -> tuple[str, str, str]:
     row = AuditLog.objects.exclude(action__startswith="user.").latest("timestamp", "id")
     return row.action, row.status, row.user_name
-
-
-# --- booking -------------------------------------------------------------------------------------------------
-
-
-def test_reception_books_and_lands_on_the_appointment(reception):
-    patient, slot = PatientFactory(), SlotFactory()
-    answer = reception.post(ADD, booking(patient, slot), follow=True)
-    made = Appointment.objects.get()
-    assert answer.redirect_chain == [(page("change", made), 302)]
-    assert (made.patient, made.slot, made.reason, made.source) == (patient, slot, "Headache, since Monday", "console")
-    assert made.booked_by == "user:reception"
-    when = f"{slot.date:%a} {slot.date.day} {slot.date:%b %Y} {slot.time:%H:%M} Europe/Berlin"
-    assert said(answer) == [f"Booked: {patient}, {when}, {slot.doctor}."]
-    assert last_audit() == ("appointment.booked", "success", "reception")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_taken_seat_is_said_with_all_that_was_typed_kept_and_the_refusal_in_the_audit_log(reception):
-    patient, slot = PatientFactory(first_name="Ínês"), SlotFactory()
-    booked(slot=slot)
-    answer = reception.post(ADD, booking(patient, slot, doctor=slot.doctor_id, department=slot.department_id))
-    assert answer.status_code == 200
-    text = answer.content.decode()
-    assert "This seat is taken. Choose another time." in text
-    for kept in ("Ínês", "Headache, since Monday", f'<option value="{slot.pk}" selected', slot.doctor.name):
-        assert kept in text, kept
-    assert Appointment.objects.count() == 1
-    row = AuditLog.objects.get(action="appointment.booked", status="failure")
-    assert (row.user_name, row.details["code"], row.object_id) == ("reception", "slot_unavailable", str(slot.pk))
-    # The same page, corrected, books: its key was not used up by the refusal.
-    assert reception.post(ADD, booking(patient, SlotFactory())).status_code == 302
-
-
-def test_two_clicks_book_once_and_both_say_so(reception):
-    form = booking(PatientFactory(), SlotFactory())
-    first, second = (reception.post(ADD, form, follow=True) for _ in range(2))
-    assert said(first) == said(second)
-    assert first.redirect_chain == second.redirect_chain
-    assert (Appointment.objects.count(), IdempotencyKey.objects.count()) == (1, 1)
-
-
-def test_two_people_of_one_name_are_two_bookings_of_one_form(reception):
-    one, other = PatientFactory(first_name="Ana", last_name="Lima"), PatientFactory(first_name="Ana", last_name="Lima")
-    slots = SlotFactory(), SlotFactory()
-    for patient, slot in ((one, slots[0]), (other, slots[1])):
-        assert reception.post(ADD, booking(patient, slot)).status_code == 302
-    assert set(Appointment.objects.values_list("patient_id", flat=True)) == {one.pk, other.pk}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"patient": ""}, "This field is required."),
-        ({"patient": "nonsense"}, "is not a valid UUID"),
-        ({"slot": "00000000-0000-7000-8000-000000000000"}, "Choose one from the list."),
-        ({"slot": ""}, "This field is required."),
-        ({"doctor": "T-none"}, "Choose one from the list."),
-        ({"reason": "x" * 2001}, "at most 2000 characters"),
-        ({"reason": "a\x00b"}, "Null characters are not allowed."),
-        ({"date": "tomorrow-ish"}, "Enter a valid date."),
-    ],
-)
-def test_what_was_typed_wrong_is_said_beside_the_field_and_nothing_is_written(reception, change, message):
-    answer = reception.post(ADD, booking(PatientFactory(), SlotFactory()) | change)
-    assert answer.status_code == 200
-    assert message in answer.content.decode()
-    assert not Appointment.objects.exists()
-
-
-def test_the_rules_of_booking_hold_here_too(reception):
-    closed, patient = PatientFactory(is_active=False), PatientFactory()
-    first = booked(patient=patient)
-    same_time = SlotFactory(starts_at=first.starts_at)
-    cases = {
-        "record is closed": booking(closed, SlotFactory()),
-        "already has an appointment then": booking(patient, same_time),
-        "in the past": booking(PatientFactory(), SlotFactory(starts_at=in_days(-2))),
-        "belongs to another doctor": booking(PatientFactory(), SlotFactory(), doctor=DoctorFactory().pk),
-        "has been withdrawn": booking(PatientFactory(), SlotFactory(status="withdrawn")),
-    }
-    for message, form in cases.items():
-        assert message in reception.post(ADD, form).content.decode(), message
-    assert Appointment.objects.count() == 1
-
-
-def test_the_form_opens_with_what_a_link_has_chosen(reception):
-    patient, slot = PatientFactory(last_name="Öztürk"), SlotFactory()
-    text = reception.get(f"{ADD}?patient={patient.pk}&slot={slot.pk}").content.decode()
-    assert f'<option value="{patient.pk}" selected' in text
-    assert "Öztürk, born 1980-02-29" in text
-    assert re.search(rf'<option value="{slot.pk}" selected[^>]*>[A-Z][a-z]+ \d+ [A-Z]', text)
-    assert reception.get(f"{ADD}?patient=nonsense&slot=nonsense&doctor=x").status_code == 200
-
-
-def test_those_who_may_not_book_get_no_form_and_no_booking(client):
-    for role in ("Clinician", "Scheduler", "Auditor"):
-        client.force_login(staff(role))
-        assert client.get(ADD).status_code == 403
-        assert client.post(ADD, booking(PatientFactory(), SlotFactory())).status_code == 403
-    assert not Appointment.objects.exists()
 
 
 # --- moving and cancelling ---------------------------------------------------------------------------------------
@@ -313,24 +208,6 @@ def offered(client, field: str, **query) -> list[str]:
     return [row["text"] for row in answer.json()["results"]]
 
 
-def test_free_slots_only_are_offered_with_day_clock_zone_doctor_and_department(reception):
-    cardiology = DepartmentFactory(name="Cardiology", time_zone="Europe/Berlin")
-    doctor = DoctorFactory(name="Dr Sena", department=cardiology)
-    free = SlotFactory(doctor=doctor, starts_at=datetime(2035, 11, 23, 8, tzinfo=UTC))
-    booked(slot=SlotFactory(doctor=doctor))
-    SlotFactory(doctor=doctor, status="withdrawn")
-    SlotFactory(doctor=doctor, starts_at=in_days(-1))
-    label = "Fri 23 Nov 2035 09:00 Europe/Berlin, Dr Sena, Cardiology"
-    assert offered(reception, "slot") == [label]
-    for term in ("sena", "cardio 9:00", "2035-11-23", "fri", "Friday sena"):
-        assert offered(reception, "slot", term=term) == [label], term
-    for term in ("mon", "10:00", "2035-11-24", "someone", "2035-99-99", "today"):
-        assert offered(reception, "slot", term=term) == [], term
-    assert offered(reception, "slot", doctor=doctor.pk, department=str(cardiology.pk), date="2035-11-23") == [label]
-    for other in ({"doctor": "T-x"}, {"department": str(free.pk)}, {"date": "2035-11-22"}, {"department": "?"}):
-        assert offered(reception, "slot", **other) == [], other
-
-
 def test_patients_are_offered_by_any_order_accent_phone_and_number_if_their_record_is_open(reception):
     PatientFactory(first_name="Łukasz", last_name="Nowak", phone="0171 555-123", mrn="MRN-77")
     PatientFactory(first_name="Lukasz", last_name="Nowak", is_active=False)
@@ -338,7 +215,7 @@ def test_patients_are_offered_by_any_order_accent_phone_and_number_if_their_reco
         assert offered(reception, "patient", term=term) == ["Łukasz Nowak, born 1980-02-29, MRN-77, 0171 555-123"], term
 
 
-@pytest.mark.parametrize("field", ["slot", "patient", "doctor"])
+@pytest.mark.parametrize("field", ["patient", "doctor"])
 def test_autocomplete_asks_the_database_as_often_for_four_as_for_one(reception, field):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:

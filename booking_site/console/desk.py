@@ -18,6 +18,7 @@ class Way:
     label: str | Promise
     url: str
     is_here: bool
+    shortcut: str = ""  # as in aria-keyshortcuts; Alt and a letter
 
 
 def having(*permissions: str) -> Callable[[Any], bool]:
@@ -36,13 +37,14 @@ WAYS: list[tuple[Any, str, Callable[[Any], bool]]] = [
     (_("Numbers"), "reports", having("appointments.report_appointment")),
     (_("Audit log"), "audit_auditlog_changelist", having("audit.view_auditlog")),
 ]
+SHORTCUTS = {"appointments_appointment_add": "Alt+B"}
 
 
 def ways(request: HttpRequest) -> list[Way]:
     """For the signed-in person. The nearest to the page shown is marked."""
-    open_ways = [(label, reverse(f"admin:{page}")) for label, page, may_go in WAYS if may_go(request.user)]
-    nearest = max((url for _label, url in open_ways if _leads_to(url, request.path)), key=len, default="")
-    return [Way(label, url, url == nearest) for label, url in open_ways]
+    open_ways = [(label, page, reverse(f"admin:{page}")) for label, page, may_go in WAYS if may_go(request.user)]
+    nearest = max((url for *_way, url in open_ways if _leads_to(url, request.path)), key=len, default="")
+    return [Way(label, url, url == nearest, SHORTCUTS.get(page, "")) for label, page, url in open_ways]
 
 
 def _leads_to(url: str, path: str) -> bool:

@@ -4,8 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from appointments.models import Appointment
-from audit.models import AuditLog
-from booking_site.testing.browser import BROWSER, accessible, choose, look, sign_in
+from booking_site.testing.browser import BROWSER, accessible, look, ready, sign_in
 from booking_site.testing.factories import (
     DepartmentFactory,
     DoctorFactory,
@@ -29,41 +28,31 @@ def clinic():
     return [SlotFactory(doctor=doctor, starts_at=in_days(7, 8 + n)) for n in range(4)]
 
 
-def test_reception_finds_books_meets_a_taken_seat_moves_and_cancels(page, clinic):
+def test_reception_finds_books_moves_and_cancels(page, clinic):
     sign_in(page)
     look(page, "index")
     page.get_by_label("Find a patient").fill("wojcik lucja")
     page.keyboard.press("Enter")
     expect(page.locator("#result_list")).to_contain_text("Wójcik, Łucja")
     look(page, "patients")
-    page.get_by_role("link", name="Book", exact=True).click()
+    page.locator("#result_list").get_by_role("link", name="Book", exact=True).click()
 
-    # The seat that is about to be chosen is taken by somebody else while the form is open.
-    expect(page.get_by_role("combobox", name="Patient")).to_contain_text("Łucja Wójcik, born 1980-02-29, MRN-0007")
-    choose(page, "Doctor", "sena", "Dr Amara Sena, Cardiology, Cardiology")
-    time = clinic[0].time
-    choose(page, "Free slot", f"{time:%H:%M}", f"{time:%H:%M} Europe/Berlin, Dr Amara Sena, Cardiology".split(",")[0])
+    expect(page.get_by_role("combobox", name="Who", exact=True)).to_have_value(
+        "Łucja Wójcik, born 1980-02-29, MRN-0007, +48 601 234 567"
+    )
+    page.get_by_role("combobox", name="With whom").fill("sena")
+    page.get_by_role("option", name="Dr Amara Sena").click()
     page.get_by_label("Reason").fill("Palpitations <b>at night</b>")
-    booked(slot=clinic[0])
-    look(page, "booking")
-    page.get_by_role("button", name="Book").click()
-    expect(page.get_by_role("alert")).to_contain_text("This seat is taken. Choose another time.")
-    expect(page.get_by_label("Reason")).to_have_value("Palpitations <b>at night</b>")
-    expect(page.get_by_role("combobox", name="Patient")).to_contain_text("Łucja Wójcik")
-    look(page, "taken")
-    accessible(page)
-    refused = AuditLog.objects.get(action="appointment.booked", status="failure")
-    assert (refused.user_name, refused.details["code"]) == ("reception", "slot_unavailable")
-
-    choose(page, "Free slot", f"{clinic[1].time:%H:%M}", f"{clinic[1].time:%H:%M} Europe/Berlin")
-    page.get_by_role("button", name="Book").click()
+    page.locator("input[name=slot]").nth(1).check()
+    expect(page.locator("[data-held]")).to_be_visible()
+    page.get_by_role("button", name="Book", exact=True).click()
     expect(page.locator(".messagelist")).to_contain_text("Booked: Łucja Wójcik")
     expect(page.locator("#content")).to_contain_text("Palpitations <b>at night</b>")
     look(page, "booked")
 
     page.get_by_role("link", name="Move", exact=True).click()
-    choose(page, "Free slot", f"{clinic[2].time:%H:%M}", f"{clinic[2].time:%H:%M} Europe/Berlin")
-    look(page, "move")
+    page.locator("input[name=slot]").nth(1).check()
+    expect(page.locator("[data-held]")).to_be_visible()
     page.get_by_role("button", name="Move").click()
     expect(page.locator(".messagelist")).to_contain_text("Moved: Łucja Wójcik")
     appointment = Appointment.objects.get(patient__last_name="Wójcik")
@@ -78,28 +67,6 @@ def test_reception_finds_books_meets_a_taken_seat_moves_and_cancels(page, clinic
     appointment.refresh_from_db()
     assert (appointment.status, appointment.cancellation_reason) == ("cancelled", "has recovered")
     assert set(AvailableSlot.objects.free().values_list("pk", flat=True)) == {slot.pk for slot in clinic[1:]}
-
-
-def test_the_slots_offered_are_narrowed_by_department_doctor_and_day(page, clinic):
-    other = SlotFactory(doctor=DoctorFactory(name="Dr Ito", department=DepartmentFactory(name="Eyes")))
-    sign_in(page)
-    page.goto("/admin/appointments/appointment/add/")
-
-    def offered(count: int) -> None:
-        page.get_by_role("combobox", name="Free slot").focus()
-        page.keyboard.press("Enter")
-        with page.expect_response("**/autocomplete/**field_name=slot**"):
-            page.keyboard.type("e")
-        expect(page.locator(".select2-results__option[role=option]", has_text="Dr")).to_have_count(count)
-        page.keyboard.press("Escape")
-
-    offered(5)
-    choose(page, "Department", "eyes", "Eyes")
-    offered(1)
-    page.get_by_label("Day").fill(f"{other.date:%Y-%m-%d}")
-    offered(1)
-    page.get_by_label("Day").fill("2036-01-01")
-    offered(0)
 
 
 def test_the_pages_of_a_day_can_be_read_by_all(page, clinic):
@@ -130,10 +97,11 @@ def test_the_pages_of_a_day_can_be_read_by_all(page, clinic):
 
 def test_an_autocomplete_is_named_when_it_is_open(page, clinic):
     sign_in(page)
-    page.goto("/admin/appointments/appointment/add/")
-    page.get_by_role("combobox", name="Patient").focus()
+    page.goto("/admin/scheduling/week/")
+    ready(page)
+    page.get_by_role("combobox", name="Doctor").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("option", name="Łucja").wait_for()
+    page.get_by_role("option", name="Dr Amara Sena").wait_for()
     accessible(page)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import path, reverse
@@ -85,8 +85,6 @@ class SlotAdmin(ReadOnlyAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         for word in search_term.replace("\x00", "").replace(",", " ").split()[:8]:
             queryset = queryset.filter(meaning(word))
-        if "field_name" in request.GET:
-            queryset = narrowed(queryset.free(to_staff=True), request)
         return queryset, False
 
     def option_label(self, obj: AvailableSlot) -> str:
@@ -225,17 +223,3 @@ def meaning(word: str) -> Q:
     doctors = list(Doctor.objects.order_by().filter(named).values_list("pk", flat=True))
     departments = list(Department.objects.order_by().filter(name__icontains=word).values_list("pk", flat=True))
     return Q(doctor_id__in=doctors) | Q(department_id__in=departments)
-
-
-def narrowed(queryset: SlotQuerySet, request: HttpRequest) -> SlotQuerySet:
-    """What the booking form has chosen beside the slot: ``doctor``, ``department`` and ``date`` of the query."""
-    if doctor := request.GET.get("doctor"):
-        queryset = queryset.filter(doctor_id=doctor)
-    try:
-        if department := request.GET.get("department"):
-            queryset = queryset.filter(department_id=department)
-        if day := request.GET.get("date"):
-            queryset = queryset.filter(date=date.fromisoformat(day))
-    except (ValueError, ValidationError):
-        return queryset.none()
-    return queryset

@@ -31,6 +31,17 @@
         }
     });
 
+    // Links that say which keys lead there: Alt and a letter, wherever the cursor is.
+    document.addEventListener("keydown", (event) => {
+        if (event.altKey && !event.ctrlKey && !event.metaKey && event.code.startsWith("Key")) {
+            const way = document.querySelector(`a[aria-keyshortcuts="Alt+${event.code.slice(3)}"]`);
+            if (way) {
+                event.preventDefault();
+                way.click();
+            }
+        }
+    });
+
     // The menu of all pages closes when something else is clicked, and with Escape.
     const menu = document.querySelector("nav.desk details");
     if (menu) {
@@ -132,19 +143,6 @@
     }
 
     if ($) {
-        // Department, doctor and day narrow the slots that the booking form offers.
-        $.ajaxPrefilter((options) => {
-            if (!/(^|&)field_name=slot(&|$)/.test(options.data)) {
-                return;
-            }
-            for (const name of ["department", "doctor", "date"]) {
-                const field = document.getElementById(`id_${name}`);
-                if (field && field.value) {
-                    options.data += `&${name}=${encodeURIComponent(field.value)}`;
-                }
-            }
-        });
-
         // Names for screen readers: the autocomplete builds its own boxes and does not label them.
         const label = (select) => {
             const text = document.querySelector(`label[for="${select.id}"]`);
