@@ -29,7 +29,7 @@ from patients.names import (
 )
 from patients.typed import Typed, clean, read
 
-READ = 150  # patients that a step reads at most, of however many that match
+READ, READ_ALIKE = 60, 150  # patients that a step reads at most, of however many that match as typed, or nearly so
 MOST = 100  # patients that are found at most
 Rank = tuple[Any, ...]  # less is better; ends with last name, first name and key
 COLUMNS = ("pk", "first_name", "last_name", "dob", "phone_digits", "mrn", "email", "is_active", "merged_into_id")
@@ -55,9 +55,10 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     for step in steps(typed, name):
         if len(ranked) >= limit or (step.is_last_resort and ranked):
             continue
-        rows = _rows(patients, step, step.condition)
-        if len(rows) == READ and step.narrower is not None:
-            rows += _rows(patients, step, step.narrower)
+        most = READ_ALIKE if step.is_fuzzy else max(READ, limit)
+        rows = _rows(patients, step, step.condition, most)
+        if len(rows) == most and step.narrower is not None:
+            rows += _rows(patients, step, step.narrower, most)
         for row in rows:
             cost, missed, is_certain = _cost(row, typed, name)
             if missed <= step.may_miss:
@@ -69,9 +70,9 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     return [found[key] for key in best if key in found]
 
 
-def _rows(patients: PatientQuerySet, step: "Step", condition: Q) -> list[dict[str, Any]]:
+def _rows(patients: PatientQuerySet, step: "Step", condition: Q, most: int) -> list[dict[str, Any]]:
     columns = KEPT if step.is_fuzzy else KEPT_AS_WRITTEN
-    return list(patients.filter(condition).order_by().annotate(**columns).values(*COLUMNS, *columns)[:READ])
+    return list(patients.filter(condition).order_by().annotate(**columns).values(*COLUMNS, *columns)[:most])
 
 
 def _in_order(ranked: dict[Any, Rank]) -> list[Any]:
@@ -88,7 +89,7 @@ def _in_order(ranked: dict[Any, Rank]) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Patients to look at. ``narrower``: the best of them, read by themselves when there are more than ``READ``.
+    """Patients to look at. ``narrower``: the best of them, read by themselves too when there are more than are read.
     ``may_miss``: the words of the name that need not fit. ``is_fuzzy``: words may be misspelt. ``is_last_resort``: only
     when nobody is found."""
 

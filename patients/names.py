@@ -88,9 +88,9 @@ class TypedName:
                 [" ".join(texts)],
             )
             rows = cursor.fetchall()
-        words = tuple(Word(word, sound) for word, sound, _ in rows)
+        words = [Word(word, sound) for word, sound, _ in rows]
         many = (len(words) + 1) // 2
-        return cls(words[:many], words[many:], {word: near for word, _, near in rows})
+        return cls(tuple(words[:many]), tuple(words[many:]), {word: near for word, _, near in rows})
 
     def __bool__(self) -> bool:
         return bool(self.words)
@@ -108,25 +108,23 @@ class TypedName:
     @cached_property
     def heard(self) -> list[str]:
         """Words that sound the same, too."""
-        return self._ways(lambda word: [*_beginning(word), *self._near(word, sounds_only=True)])
+        return self._ways(_beginning, lambda word: [f"~{word.sound[:7]}"])
 
     @cached_property
     def near(self) -> list[str]:
         """Words nearly the same, too."""
-        return self._ways(lambda word: [*_beginning(word), *self._near(word)])
+        return self._ways(_beginning, lambda word: self.near_keys[word.text])
 
-    def _near(self, word: Word, sounds_only: bool = False) -> list[str]:
-        if len(word.text) < 3:
-            return []
-        keys = [f"~{word.sound[:7]}"] if sounds_only else self.near_keys[word.text]
-        return [quoted(key) for key in keys]
-
-    def _ways(self, lexemes: Lexemes) -> list[str]:
-        """For each word a tsquery of all that may stand for it, the word written as one with its neighbour too."""
+    def _ways(self, lexemes: Lexemes, keys: Lexemes | None = None) -> list[str]:
+        """For each word a tsquery of all that may stand for it. Written as one with its neighbour it has no keys of
+        things nearly the same: its first letters are those of the neighbour, and so everybody of that name has them."""
         ways = []
         for place, word in enumerate(self.words):
             spelt = [word, *self.joined[max(place - 1, 0) : place + 1]]
-            ways.append("(" + "|".join(lexeme for one in spelt for lexeme in lexemes(one)) + ")")
+            either = [lexeme for one in spelt for lexeme in lexemes(one)]
+            if keys is not None and len(word.text) > 2:
+                either += map(quoted, keys(word))
+            ways.append("(" + "|".join(either) + ")")
         return ways
 
 
