@@ -15,6 +15,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
 
 from booking_site.database import database
 
@@ -152,7 +153,7 @@ LANGUAGES = [("en", "English"), ("de", "Deutsch")]
 # For people whose browser asks for none of these. (LANGUAGE, of the environment, belongs to the shell.)
 CONSOLE_LANGUAGE = env.str("CONSOLE_LANGUAGE", default=LANGUAGE_CODE)
 if CONSOLE_LANGUAGE not in dict(LANGUAGES):
-    known = ", ".join(code for code, _ in LANGUAGES)
+    known = ", ".join(dict(LANGUAGES))
     raise ImproperlyConfigured(f"CONSOLE_LANGUAGE is {CONSOLE_LANGUAGE}, and there are {known}.")
 LOCALE_PATHS = [BASE_DIR / "booking_site" / "locale"]
 FORMAT_MODULE_PATH = "booking_site.formats"
@@ -210,15 +211,15 @@ SPECTACULAR_SETTINGS = {
 }
 
 SCOPES = {
-    "doctors:read": "Read doctors and departments",
-    "patients:read": "Read patients",
-    "patients:write": "Register and change patients",
-    "slots:read": "Search free slots",
-    "slots:hold": "Hold a slot and release it",
-    "appointments:read": "Read appointments",
-    "appointments:write": "Book, move and cancel appointments",
-    "frontdesk:write": "Check patients in and keep the queue moving",
-    "audit:read": "Read the audit log",
+    "doctors:read": _("Read doctors and departments"),
+    "patients:read": _("Read patients"),
+    "patients:write": _("Register and change patients"),
+    "slots:read": _("Search free slots"),
+    "slots:hold": _("Hold a slot and release it"),
+    "appointments:read": _("Read appointments"),
+    "appointments:write": _("Book, move and cancel appointments"),
+    "frontdesk:write": _("Check patients in and keep the queue moving"),
+    "audit:read": _("Read the audit log"),
 }
 OAUTH2_PROVIDER_APPLICATION_MODEL = "api.ApiClient"
 OAUTH2_PROVIDER = {

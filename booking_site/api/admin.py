@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider import admin as stock
 
@@ -44,7 +45,7 @@ class ApiClientForm(forms.ModelForm):
     scopes = ScopesField(
         label=_("Scopes"),
         required=False,
-        choices=[(scope, f"{scope}: {meaning}") for scope, meaning in settings.SCOPES.items()],
+        choices=[(scope, format_lazy("{}: {}", scope, meaning)) for scope, meaning in settings.SCOPES.items()],
         help_text=_("All that the client may ever be granted. None at all shuts it out at once."),
     )
 
