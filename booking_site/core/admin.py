@@ -106,6 +106,8 @@ class ConsoleAdmin(ScopedAdmin):
         """The audit log tells it already."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        if request.method == "POST" and request.POST.get("action", "") not in ("", *self.get_actions(request)):
+            raise PermissionDenied  # an action that is not offered to this person
         title = capfirst(str(self.opts.verbose_name_plural))
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

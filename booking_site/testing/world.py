@@ -23,6 +23,7 @@ from booking_site.testing.factories import (
     ScheduleFactory,
     SlotFactory,
     booked,
+    in_days,
     staff,
 )
 from doctors.models import Department, StaffProfile
@@ -38,6 +39,7 @@ LETTERS = {
     "Administrator": "D",
     NOBODY: "-",
 }
+CLOSED = in_days(40).date()  # when nobody is booked
 # letter: the sides whose rows it sees; "A" and "-" see none
 SEES: dict[str, tuple[str, ...]] = {"R": ("own", "beside"), "S": ("own", "beside"), "C": ("own",), "D": SIDES}
 
@@ -53,7 +55,7 @@ def build() -> World:
     first, second = DepartmentFactory(name="Cardiology"), DepartmentFactory(name="Neurology")
     sides = {side: _side(side, department) for side, department in zip(SIDES, (first, first, second), strict=True)}
     shared = SimpleNamespace(
-        closure=ClosureFactory(reason="Feast"),
+        closure=ClosureFactory(reason="Feast", first_day=CLOSED),
         lifted=ClosureFactory(reason="Strike", is_active=False),
         visittype=VisitType.objects.get(pk="consultation"),
         user=User.objects.create_user("somebody", is_staff=True),
@@ -97,6 +99,6 @@ def _side(side: str, department: Department) -> Any:
         other_slot=seats[3],
         withdrawn_slot=seats[5],
         schedule=ScheduleFactory(doctor=doctor, name=f"Clinic {side}"),
-        closure=ClosureFactory(doctor=doctor, reason=f"Ill {side}"),
+        closure=ClosureFactory(doctor=doctor, reason=f"Ill {side}", first_day=CLOSED),
         lifted=ClosureFactory(doctor=doctor, reason=f"Leave {side}", is_active=False),
     )

@@ -12,7 +12,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.urls import URLResolver, reverse
 
+from appointments.models import Appointment
+from booking_site.core.scoped import ScopedAdmin
 from booking_site.testing.world import LETTERS, NOBODY, SEES, SIDES, build
+from doctors.models import Department, Doctor
 
 pytestmark = pytest.mark.django_db
 
@@ -250,3 +253,15 @@ def test_staff_without_a_department_are_told_whom_to_ask(world, client):
 def test_the_sign_in_tells_nothing_of_rows(client):
     assert client.get(reverse("admin:login")).status_code == 200
     assert NOBODY not in client.get(reverse("admin:login")).content.decode()
+
+
+def test_every_model_with_a_department_or_a_doctor_says_whose_rows_are_seen():
+    """A new admin cannot forget it."""
+    forgotten = []
+    for model, model_admin in admin.site._registry.items():
+        related = {field.related_model for field in model._meta.get_fields() if field.many_to_one or field.one_to_one}
+        concerned = model in (Department, Doctor) or related & {Department, Doctor, Appointment}
+        limited = model_admin.scoped is not None or type(model_admin).seen is not ScopedAdmin.seen
+        if concerned and not limited:
+            forgotten.append(model.__name__)
+    assert forgotten == []

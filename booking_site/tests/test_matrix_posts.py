@@ -1,0 +1,257 @@
+"""Who may do what with whose rows: everything that the console takes by POST, by each role, with the rows of each side.
+
+Refused things change no row at all, and stand in the audit log as ``access.denied``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection, transaction
+from django.urls import reverse
+
+from appointments.models import Appointment
+from audit.models import AuditLog
+from booking_site.api.models import ApiClient
+from booking_site.core.ids import uuid7
+from booking_site.core.operations import version_of
+from booking_site.testing.factories import in_days
+from booking_site.testing.world import LETTERS, SEES, SIDES, build
+from doctors.models import Department, Doctor, StaffProfile
+from patients.models import Patient
+from scheduling.models import AvailableSlot, Closure, Schedule, VisitType
+
+pytestmark = pytest.mark.django_db
+KEPT = [
+    *(Appointment, AvailableSlot, Schedule, Closure, Department, Doctor, StaffProfile, Patient, VisitType, ApiClient),
+    *(User, Group, User.groups.through, Group.permissions.through, StaffProfile.departments.through),
+]
+DAY = f"{in_days(20).date()}"
+INLINE = {"staff_profile-TOTAL_FORMS": "0", "staff_profile-INITIAL_FORMS": "0"}
+PASSWORDS = {"password1": "a long pass phrase", "password2": "a long pass phrase", "usable_password": "true"}
+
+
+def schedule_form(**more: str) -> dict[str, Any]:
+    return {
+        "name": "Evening", "kind": "weekly", "every": "1", "position": "1", "weekdays": ["SA"], "starts_on": DAY,
+        "start_time": "18:00", "end_time": "19:00", "visit_type": "consultation", "slot_minutes": "30",
+        "buffer_minutes": "0", "seats": "1", "is_public": "on", "confirmed": "yes", "key": str(uuid7()), **more,
+    }  # fmt: skip
+
+
+def closure_form(**more: str) -> dict[str, Any]:
+    return {"kind": "days", "first_day": DAY, "reason": "Works", "confirmed": "yes", "key": str(uuid7()), **more}
+
+
+@dataclass(frozen=True)
+class Act:
+    """``url`` of a page, ``row`` its record among those of a side, ``data`` what is sent (of the side's rows), ``who``
+    may do it with rows that they see."""
+
+    page: str
+    who: str
+    data: Callable[[Any], dict[str, Any]]
+    row: str = ""
+    wide: bool = False  # with patients, whom reception sees all over the hospital
+
+
+ACTS = {
+    "check in": Act(
+        "appointments_appointment_step", "RCD", lambda s: {"step": "check_in"}, row="appointment"
+    ),
+    "cancel": Act("appointments_appointment_cancel", "RSD", lambda s: {"code": "ill"}, row="appointment"),
+    "cancel those that are ticked": Act(
+        "appointments_appointment_changelist?day=all", "RSD",
+        lambda s: {
+            "action": "cancel_selected", "confirmed": "yes", "code": "ill", "_selected_action": [str(s.appointment.pk)],
+        },
+    ),
+    "move": Act(
+        "appointments_appointment_move", "RSD",
+        lambda s: {"slot": str(s.availableslot.pk), "key": str(uuid7())}, row="appointment",
+    ),
+    "rebook one": Act(
+        "appointments_appointment_rebook", "RSD", lambda s: {"slot": str(s.availableslot.pk)}, row="waiting"
+    ),
+    "mark as urgent": Act("appointments_appointment_urgent", "RSD", lambda s: {"urgent": "yes"}, row="waiting"),
+    "rebook all": Act("appointments_appointment_rebook_all", "RSD", lambda s: {"appointments": str(s.waiting.pk)}),
+    "withdraw a seat": Act("scheduling_availableslot_withdraw", "SD", lambda s: {"note": "x"}, row="availableslot"),
+    "offer a seat again": Act("scheduling_availableslot_reinstate", "SD", lambda s: {}, row="withdrawn_slot"),
+    "withdraw seats that are ticked": Act(
+        "scheduling_availableslot_changelist?day=all", "SD",
+        lambda s: {"action": "withdraw_selected", "_selected_action": [str(s.availableslot.pk)]},
+    ),
+    "withdraw seats of a week": Act(
+        "scheduling_week", "SD",
+        lambda s: {"doctor": s.doctor.pk, "step": "withdraw", "slots": [str(s.availableslot.pk)]},
+    ),
+    "add a seat": Act(
+        "scheduling_availableslot_add", "SD",
+        lambda s: {
+            "slot_id": str(uuid7()), "doctor": s.doctor.pk, "date": DAY, "time": "12:00", "visit_type": "consultation",
+        },
+    ),
+    "add a seat in a department": Act(
+        "scheduling_availableslot_add", "SD",
+        lambda s: {
+            "slot_id": str(uuid7()), "doctor": s.doctor.pk, "department": str(s.department.pk), "date": DAY,
+            "time": "12:00", "visit_type": "consultation",
+        },
+    ),
+    "add a schedule": Act("scheduling_schedule_add", "SD", lambda s: schedule_form(doctor=s.doctor.pk)),
+    "change a schedule": Act(
+        "scheduling_schedule_change", "SD",
+        lambda s: schedule_form(version=version_of(s.schedule), is_active="on"), row="schedule",
+    ),
+    "end a schedule": Act(
+        "scheduling_schedule_end", "SD",
+        lambda s: {"ends_on": DAY, "confirmed": "yes", "version": version_of(s.schedule)}, row="schedule",
+    ),
+    "add a closure of a doctor": Act("scheduling_closure_add", "SD", lambda s: closure_form(doctor=s.doctor.pk)),
+    "add a closure of a department": Act(
+        "scheduling_closure_add", "SD", lambda s: closure_form(department=str(s.department.pk))
+    ),
+    "change a closure": Act(
+        "scheduling_closure_change", "SD",
+        lambda s: closure_form(doctor=s.doctor.pk, version=version_of(s.closure)), row="closure",
+    ),
+    "lift a closure": Act(
+        "scheduling_closure_lift", "SD",
+        lambda s: {"confirmed": "yes", "version": version_of(s.closure)}, row="closure",
+    ),
+    "renew a closure": Act(
+        "scheduling_closure_renew", "SD",
+        lambda s: {"confirmed": "yes", "version": version_of(s.lifted)}, row="lifted",
+    ),
+    "add a doctor": Act("doctors_doctor_add", "SD", lambda s: {"name": "New", "department": str(s.department.pk)}),
+    "change a doctor": Act(
+        "doctors_doctor_change", "SD", lambda s: {"name": "Other", "department": str(s.department.pk)}, row="doctor"
+    ),
+    "add a patient": Act("patients_patient_add", "RD", lambda s: {"last_name": "New", "dob": "1980-01-01"}, wide=True),
+    "change a patient": Act(
+        "patients_patient_change", "RD", lambda s: {"last_name": "Other", "dob": "1980-01-01"}, row="patient", wide=True
+    ),
+    "change a department": Act(
+        "doctors_department_change", "D", lambda s: {"name": f"New {s.department.name}"}, row="department"
+    ),
+}  # fmt: skip
+# What concerns the whole hospital: only who sees everything does it.
+FOR_ALL = {
+    "close the whole hospital": ("scheduling_closure_add", "", lambda s: closure_form()),
+    "change a closure of the hospital": (
+        "scheduling_closure_change", "closure", lambda s: closure_form(version=version_of(s.closure)),
+    ),
+    "lift a closure of the hospital": (
+        "scheduling_closure_lift", "closure", lambda s: {"confirmed": "yes", "version": version_of(s.closure)},
+    ),
+    "add a department": ("doctors_department_add", "", lambda s: {"name": "New", "time_zone": "Europe/Berlin"}),
+    "add a visit type": (
+        "scheduling_visittype_add", "", lambda s: {"code": "new", "name": "New", "duration_minutes": "30",
+        "earliest_days": "10", "latest_minutes": "0"},
+    ),
+    "add a user": ("auth_user_add", "", lambda s: {"username": "new", **PASSWORDS, **INLINE}),
+    "change a user": ("auth_user_change", "user", lambda s: {"username": "renamed", **INLINE}),
+    "add a client": (
+        "api_apiclient_add", "", lambda s: {"name": "New", "redirect_uris": "https://app.example/x"},
+    ),
+    "change a client": ("api_apiclient_change", "apiclient", lambda s: {"name": "Renamed"}),
+    # The last: it gives the session a new key, which is taken back with the rest.
+    "set a password": ("auth_user_password_change", "user", lambda s: PASSWORDS),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build()
+        transaction.set_rollback(True)
+
+
+def rows() -> list[Any]:
+    """A digest of each table that the console may write to."""
+    tables = [model._meta.db_table for model in KEPT]
+    each = "SELECT '{0}', md5(string_agg(row::text, ',' ORDER BY row::text)) FROM {0} AS row"
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(each.format(table) for table in tables))
+        return cursor.fetchall()
+
+
+def outcome(client, page: str, row: str, data: dict[str, Any], places: Any) -> str:
+    """``done`` when rows have changed, ``denied`` when none has and the audit log has it; everything is taken back."""
+    name, _question, query = page.partition("?")
+    url = reverse(f"admin:{name}", args=[getattr(places, row).pk] if row else []) + (f"?{query}" if query else "")
+    with transaction.atomic():
+        before, denied = rows(), AuditLog.objects.filter(action="access.denied").count()
+        response = client.post(url, data)
+        changed = rows() != before
+        told = AuditLog.objects.filter(action="access.denied").count() - denied
+        transaction.set_rollback(True)
+    if changed:
+        return "done"
+    return "denied" if told else f"{response.status_code} unchanged and untold: {said(response)}"
+
+
+def said(response) -> str:
+    """Why nothing was done, should it have been."""
+    context = response.context or {}
+    return str(context.get("errors", ""))
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_what_each_role_may_do_with_rows_inside_and_outside_its_scope(world, client, role):
+    client.force_login(world.users[role])
+    letter, got, want = LETTERS[role], {}, {}
+    for name, act in ACTS.items():
+        for side in SIDES:
+            places = world.sides[side]
+            got[name, side] = outcome(client, act.page, act.row, act.data(places), places)
+            may = letter in act.who and (act.wide or side in SEES[letter])
+            want[name, side] = "done" if may else "denied"
+    assert got == want
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_what_concerns_the_whole_hospital_is_for_those_who_see_all_of_it(world, client, role):
+    client.force_login(world.users[role])
+    got = {
+        name: outcome(client, page, row, data(world.shared), world.shared)
+        for name, (page, row, data) in FOR_ALL.items()
+    }
+    assert got == dict.fromkeys(FOR_ALL, "done" if role == "Administrator" else "denied")
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_booking_takes_a_seat_that_one_sees_for_a_patient_of_anywhere(world, client, role):
+    client.force_login(world.users[role])
+    letter, got, want = LETTERS[role], {}, {}
+    for side in SIDES:
+        for patient in SIDES:
+            key = str(uuid7())
+            sent = {
+                "patient": str(world.sides[patient].patient.pk),
+                "slot": str(world.sides[side].other_slot.pk),
+                "key": key,
+            }
+            got[side, patient] = outcome(client, "appointments_appointment_add", "", sent, world.sides[side])
+            want[side, patient] = "done" if letter in "RD" and side in SEES[letter] else "denied"
+    assert got == want
+
+
+def test_an_appointment_is_moved_to_no_seat_outside_the_scope(world, client):
+    client.force_login(world.users["Reception"])
+    own, elsewhere = world.sides["own"], world.sides["elsewhere"]
+    sent = {"slot": str(elsewhere.availableslot.pk), "key": str(uuid7())}
+    assert outcome(client, "appointments_appointment_move", "appointment", sent, own) == "denied"
+    assert outcome(client, "appointments_appointment_rebook", "waiting", sent, own) == "denied"
+
+
+def test_holidays_are_loaded_for_a_department_by_its_scheduler_and_for_all_by_nobody_else(world, client):
+    client.force_login(world.users["Scheduler"])
+    page, query = "scheduling_closure_holidays", {"country": "DE", "region": "", "year": str(in_days(366).year)}
+    for department in ("", world.sides["elsewhere"].department.pk):
+        refused = client.get(reverse(f"admin:{page}"), {**query, "department": department})
+        assert list(refused.context["errors"]) == ["department"]
+    own = client.get(reverse(f"admin:{page}"), {**query, "department": world.sides["own"].department.pk})
+    assert not own.context["errors"]
