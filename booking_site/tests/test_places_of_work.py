@@ -105,7 +105,7 @@ def test_a_doctor_belongs_to_one_user(client, administrator):
     other = User.objects.create_user("other", is_staff=True)
     answer = client.post(page(other), sent(other, "Clinician", doctor=doctor.pk))
     assert "Another user is this doctor already" in answer.content.decode()
-    assert StaffProfile.objects.get().user.username == "clinician"
+    assert StaffProfile.objects.get(doctor=doctor).user.username == "clinician"
 
 
 def test_nobody_changes_their_own_roles_or_place_of_work(client, administrator):

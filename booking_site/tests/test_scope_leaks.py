@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from appointments.models import Appointment
+from booking_site.testing.factories import in_days
 from booking_site.testing.world import SIDES, build
 from booking_site.tests.test_matrix import rows_seen
 from scheduling.models import AvailableSlot, Closure, Schedule
@@ -28,9 +29,9 @@ def world():
     return build()
 
 
-def offered(client, chooser: tuple[str, str, str], **query) -> set[str]:
+def offered(client, chooser: tuple[str, str, str]) -> set[str]:
     names = dict(zip(("app_label", "model_name", "field_name"), chooser, strict=True))
-    answer = client.get(reverse("admin:autocomplete"), {**names, "term": "", **query})
+    answer = client.get(reverse("admin:autocomplete"), {**names, "term": ""})
     assert answer.status_code == 200, answer
     return {row["id"] for row in answer.json()["results"]}
 
@@ -43,8 +44,6 @@ def test_autocompletes_offer_what_the_person_sees(world, client, role):
         of_side = {side: str(getattr(world.sides[side], model).pk) for side in SIDES}
         seen = {side for side in SIDES if of_side[side] in got}
         assert (model, seen) == (model, set(rows_seen(role[0] if role != "Administrator" else "D", model)))
-    narrowed = offered(client, CHOOSERS["availableslot"], doctor=world.sides["elsewhere"].doctor.pk)
-    assert bool(narrowed) == (role == "Administrator")
 
 
 @pytest.mark.parametrize("role", ["Auditor", "nobody"])
@@ -90,7 +89,7 @@ def test_a_guest_of_the_department_is_seen_there_and_changed_at_home(world, clie
     assert client.get(page).status_code == 200
     assert client.post(page, {"name": "Mine", "department": own.department.pk}).status_code == 403
     assert str(guest.pk) in offered(client, CHOOSERS["doctor"])
-    sent = {"doctor": guest.pk, "kind": "days", "first_day": "2030-01-07", "reason": "x", "confirmed": "yes"}
+    sent = {"doctor": guest.pk, "kind": "days", "first_day": f"{in_days(20).date()}", "reason": "x", "confirmed": "yes"}
     assert (
         "Choose one of your departments" in client.post(reverse("admin:scheduling_closure_add"), sent).content.decode()
     )
