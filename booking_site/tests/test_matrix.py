@@ -53,6 +53,7 @@ PLAIN = {
     "appointments_appointment_add": "RD",
     "appointments_appointment_worklist": "RSD",
     "appointments_appointment_rebook_all": "RSD",
+    "booking_state": "RSD",
     "walk_in": "RD",
     "walk_in_live": "RD",
     "reports": "SD",
@@ -97,6 +98,7 @@ POST_ONLY = {
     "appointments_appointment_rebook": ("RSD", 302),
     "appointments_appointment_urgent": ("RSD", 302),
 }
+POST_ONLY_PLAIN = {"booking_find": "RSD", "booking_release": "RSD"}  # 405 to those
 ELSEWHERE = {  # tested by name below, or in files of their own
     *("login", "logout", "autocomplete", "app_list", "appointments_appointment_rebooking_report"),
     *("today_data", "today_panel", "today_move"),
@@ -155,7 +157,7 @@ def answer(client, url: str, **query) -> str:
 
 def test_every_address_is_in_the_tables():
     named = {name for name in addresses() if name is not None and not by_default(name)}
-    assert named == PLAIN.keys() | OF_A_ROW.keys() | POST_ONLY.keys() | ELSEWHERE
+    assert named == PLAIN.keys() | OF_A_ROW.keys() | POST_ONLY.keys() | POST_ONLY_PLAIN.keys() | ELSEWHERE
 
 
 def test_addresses_without_a_name_are_those_of_django_only():
@@ -199,8 +201,9 @@ def expected(letter: str, page: str, side: str) -> str:
 def test_pages_without_a_record(world, client, role):
     client.force_login(world.users[role])
     letter = LETTERS[role]
-    got = {page: answer(client, reverse(f"admin:{page}")) for page in PLAIN}
-    assert got == {page: "200" if letter in who else "403" for page, who in PLAIN.items()}
+    got = {page: answer(client, reverse(f"admin:{page}")) for page in (*PLAIN, *POST_ONLY_PLAIN)}
+    want = {page: "200" if letter in who else "403" for page, who in PLAIN.items()}
+    assert got == want | {page: "405" if letter in who else "403" for page, who in POST_ONLY_PLAIN.items()}
 
 
 @pytest.mark.parametrize("role", LETTERS)
