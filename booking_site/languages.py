@@ -6,10 +6,17 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_noop
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 FOR_PROGRAMS = ("/api/", "/oauth/", "/health", "/openapi.json", "/docs", "/redoc")
 CONSENT = "/oauth/authorize"  # the one page of OAuth that people read
+
+# Of the stock pages: so that our catalogues have them too, and call a thing by one word everywhere.
+REWORDED = (
+    *(gettext_noop("Save"), gettext_noop("Save as new"), gettext_noop("Save and view")),
+    *(gettext_noop("Save and add another"), gettext_noop("Save and continue editing")),
+)
 
 
 class LanguageMiddleware:

@@ -92,7 +92,8 @@ class PatientAdmin(RecordAdmin):
     @admin.display(description=_("name"))
     def name(self, patient: Patient) -> str:
         name = ", ".join(filter(None, [patient.last_name, patient.first_name]))
-        return name if patient.merged_into_id is None else _("%s (merged)") % name
+        name = format_html("<bdi>{}</bdi>", name)
+        return name if patient.merged_into_id is None else format_html(_("%s (merged)") % "{}", name)
 
     @admin.display(description=_("date of birth"))
     def dob_iso(self, patient: Patient) -> str:

@@ -96,7 +96,9 @@ class AppointmentAdmin(WorklistPages):
     def person(self, appointment: Appointment) -> str:
         url = reverse("admin:patient", args=[appointment.patient_id])
         born = self.born(appointment)
-        return format_html('<a href="{}">{}</a> <span class="second">{}</span>', url, appointment.patient, born)
+        return format_html(
+            '<a href="{}"><bdi>{}</bdi></a> <span class="second">{}</span>', url, appointment.patient, born
+        )
 
     @admin.display(description=_("born"))
     def born(self, appointment: Appointment) -> str:

@@ -105,7 +105,7 @@ def test_a_row_says_whom_to_call_what_was_why_and_what_could_be(reception, docto
     free = seat(doctor, 9)
     text = " ".join(reception.get(LIST).content.decode().split())
     for shown in (
-        "Łucja Wójcik</a> <span class=\"status status-no_show\">urgent</span>",
+        "Łucja Wójcik</bdi></a> <span class=\"status status-no_show\">urgent</span>",
         'href="tel:+48601234567">+48 601 234 567<',
         'href="mailto:lucja@example.org"', "Language: pl.", "Reminders by: SMS, phone", when(appointment),
         "Dr Sena, Consultation. Why: Doctor is ill", f"<b>{when(free)}</b>, Dr Sena",
