@@ -118,5 +118,8 @@
             }
         });
         input.addEventListener("blur", close);
+        if (document.activeElement === input && input.value !== input.defaultValue) {
+            ask(); // somebody who types fast has begun before this script had come
+        }
     };
 }
