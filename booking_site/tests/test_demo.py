@@ -8,12 +8,15 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
 from appointments.models import LIVE, Appointment, Status
 from audit.models import AuditLog
+from booking_site import welcome
+from booking_site.core.scope import scope_of
 from booking_site.demo.build import NotEmpty, build
 from booking_site.demo.hospital import PART_TIME, SITES, SIZES, WEEKDAYS, Size
 from booking_site.testing.fixtures import test_database_url
@@ -196,6 +199,19 @@ def test_who_is_inactive_has_no_visit_ahead(small):
 def test_new_doctors_are_numbered_on_from_the_demo(small):
     assert set(Doctor.objects.values_list("pk", flat=True)) == {f"DOC-{number:04d}" for number in range(1, 25)}
     assert next_code() == "DOC-0025"
+
+
+def test_the_demo_accounts_work_somewhere_and_the_clinician_is_a_doctor(small, settings, tmp_path):
+    settings.VAR_DIR = tmp_path
+    with transaction.atomic():
+        welcome.prepare("http://127.0.0.1:8000")
+        scopes = {role: scope_of(User.objects.get(username=f"demo-{role.lower()}")) for role in welcome.ROLES}
+        transaction.set_rollback(True)
+    everything = [role for role, scope in scopes.items() if scope.everything]
+    assert everything == ["Reception", "Scheduler", "Administrator"]
+    clinician = scopes["Clinician"]
+    assert clinician.is_own_only
+    assert Appointment.objects.live().filter(doctor=clinician.doctor, ends_at__gt=small.after).count() > 1
 
 
 def test_one_audit_row_tells_of_the_appointments(small):
