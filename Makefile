@@ -1,7 +1,7 @@
 # make run   everything from a fresh machine to a served page; PORT=8001 for another port
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
 # make bench benchmarks           make clean  removes what make built (never var/, where the data is)
-# make lock  pins the packages anew
+# make lock  pins the packages anew    make screenshots  takes the pictures of docs/console.md anew
 # make messages  gathers the texts to be translated, and compiles what is translated (needs GNU gettext)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.
 
@@ -9,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock messages clean
+.PHONY: help run test check bench lock messages screenshots clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -60,6 +60,9 @@ messages: $(VENV)/.packages
 	sed -i.bak '/^"POT-Creation-Date/d' booking_site/locale/*/LC_MESSAGES/django.po  # it would change each time
 	rm booking_site/locale/*/LC_MESSAGES/django.po.bak
 	$(BIN)/python manage.py compilemessages $(addprefix --locale=,$(LANGUAGES)) --ignore=.venv* --ignore=var
+
+screenshots: $(VENV)/.packages-dev
+	$(BIN)/python docs/take_screenshots.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

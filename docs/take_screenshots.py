@@ -53,24 +53,55 @@ def after(address: str, *ways: Callable[[Page], None]) -> Callable[[Page], None]
     return go
 
 
+def typed(*texts: str) -> Callable[[Page], None]:
+    """Book: each text typed into the field that has the focus, and the first of what is offered chosen."""
+
+    def go(page: Page) -> None:
+        for text in texts:
+            page.keyboard.type(text)
+            page.locator("[role=option]:visible").first.wait_for()
+            before = page.evaluate("document.activeElement.id")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Enter")
+            page.wait_for_function("before => document.activeElement.id !== before", arg=before)
+        page.keyboard.press("2")
+        page.locator("[data-held]").first.wait_for()
+
+    return go
+
+
 APPOINTMENTS = "/admin/appointments/appointment/"
-APPOINTMENT = r"/appointments/appointment/[0-9a-f-]{36}/change/$"
+APPOINTMENT = r"/appointments/appointment/[0-9a-f-]{36}/change/"
 PATIENTS = "/admin/patients/patient/"
-PATIENT = r"/patients/patient/[0-9a-f-]{36}/(change/)?$"
+PATIENT = r"/patients/patient/[0-9a-f-]{36}/(\?.*)?$"
+LATER = f"{APPOINTMENTS}?day=tomorrow&status__exact=booked"
 # role, name of the picture, how to get there
 PAGES: list[tuple[str, str, Way]] = [
     ("Reception", "today", "/admin/"),
+    ("Reception", "today-list", "/admin/?view=list"),
+    ("Reception", "day-sheet", after("/admin/", first(r"/admin/today/.*sheet"))),
+    ("Reception", "booking", after(f"{APPOINTMENTS}add/", typed("llewel", "cardio"))),
+    ("Reception", "walk-in", "/admin/walk-in/"),
     ("Reception", "appointments", APPOINTMENTS),
-    ("Reception", "appointment", after(APPOINTMENTS, first(APPOINTMENT))),
-    ("Reception", "booking", f"{APPOINTMENTS}add/"),
-    ("Reception", "patients", PATIENTS),
-    ("Reception", "patient", after(PATIENTS, first(PATIENT))),
-    ("Scheduler", "week", after("/admin/doctors/doctor/", first(r"/scheduling/week/"))),
+    ("Reception", "appointment", after(LATER, first(APPOINTMENT))),
+    ("Reception", "move", after(LATER, first(r"/move/"))),
+    ("Reception", "cancel", after(LATER, first(r"/cancel/"))),
+    ("Reception", "slip", after(LATER, first(r"/slip/"))),
+    ("Reception", "patients", f"{PATIENTS}?q=llewelyn+price"),
+    ("Reception", "patient", after(f"{PATIENTS}?q=llewelyn+price", first(PATIENT))),
+    ("Reception", "merge", after(f"{PATIENTS}?q=llewelyn+price", first(PATIENT), first(r"/merge/"))),
+    ("Reception", "new-times", f"{APPOINTMENTS}worklist/"),
+    ("Scheduler", "week", "/admin/scheduling/week/?doctor=DOC-0005"),
     ("Scheduler", "schedules", "/admin/scheduling/schedule/"),
+    ("Scheduler", "schedule", "/admin/scheduling/schedule/add/"),
     ("Scheduler", "closures", "/admin/scheduling/closure/"),
     ("Scheduler", "slots", "/admin/scheduling/availableslot/"),
+    ("Scheduler", "doctors", "/admin/doctors/doctor/"),
+    ("Scheduler", "numbers", "/admin/reports/?report=no_shows"),
+    ("Clinician", "today-of-a-clinician", "/admin/"),
     ("Auditor", "audit", "/admin/audit/auditlog/"),
     ("Administrator", "users", "/admin/auth/user/"),
+    ("Administrator", "user", after("/admin/auth/user/", first(r"/auth/user/\d+/change/"))),
 ]
 
 
