@@ -73,11 +73,11 @@ STEPS = {
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A button (``step``, a POST) or a link (``url``) beside an appointment."""
+    """A button that posts ``step`` to ``url``, or, without a step, a link to it, beside an appointment."""
 
     label: str | Promise
+    url: str
     step: str = ""
-    url: str = ""
 
 
 def may_take(user: Any, step: Step, appointment: Appointment) -> bool:
@@ -96,8 +96,9 @@ def may_rebook(user: Any) -> bool:
 def offered(appointment: Appointment, user: Any, now: datetime | None = None) -> list[Offer]:
     """What to offer beside the appointment, the likeliest first. ``appointment`` needs its department at hand."""
     now = now or timezone.now()
+    address = reverse("admin:appointments_appointment_step", args=[appointment.pk])
     offers = [
-        Offer(step.label, step=step.name)
+        Offer(step.label, step=step.name, url=address)
         for step in STEPS.values()
         if _makes_sense(step, appointment, now) and may_take(user, step, appointment)
     ]

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from appointments.models import Status
 from appointments.today.choosing import Person
-from appointments.today.rows import Day, SeatRow, VisitRow, seats_of, visits_of
+from appointments.today.rows import Day, SeatRow, VisitRow, open_seats_of, visits_of
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import time_label
 from scheduling.models import AvailableSlot, Closure
@@ -47,7 +47,7 @@ KINDS: dict[str, tuple[str, str | Promise]] = {
     "withdrawn": ("╱", gettext_lazy("Withdrawn")),
     "closed": ("▨", gettext_lazy("Closed")),
 }
-OF_STATUS = {
+OF_STATUS: dict[str, str] = {
     Status.BOOKED: "booked",
     Status.CHECKED_IN: "arrived",
     Status.IN_PROGRESS: "with_doctor",
@@ -78,20 +78,19 @@ class Board:
     @property
     def items(self) -> list[dict[str, Any]]:
         """Of all sections, in order of time."""
-        return sorted(
-            (item for section in self.sections for item in section.items),
-            key=lambda item: (item["at"], item["doctor_name"], item["key"]),
-        )
+        found = [item for section in self.sections for item in section.items]
+        return sorted(found, key=lambda item: (item["at"], item["doctor_name"], item["key"]))
 
 
 def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) -> Board:
     """``people``: the doctors who get a column even without anything on that day. ``with_names``: the patients' names
     are shown. Three queries."""
     now = timezone.now()
-    seats, visits, closures = seats_of(day), visits_of(day), list(day.closures)
+    seats, visits, closures = open_seats_of(day), visits_of(day), list(day.closures)
     gone = {visit.slot for visit in visits if visit.status == Status.NO_SHOW}
-    items = [visit_item(visit, now, with_names=with_names) for visit in visits]
-    items += _open_seats([seat for seat in seats if seat.status != Seat.BOOKED and seat.id not in gone], now)
+    words = {kind: str(word) for kind, (_sign, word) in KINDS.items()}  # translated once
+    items = [_visit_item(visit, words, with_names=with_names) for visit in visits]
+    items += _open_seats([seat for seat in seats if seat.id not in gone], now)
     # Where each doctor is to be found on that day.
     rows: list[SeatRow | VisitRow] = [*seats, *visits]
     places = {(row.zone, row.doctor, row.doctor_name, row.department) for row in rows}
@@ -107,22 +106,21 @@ def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) 
     )
 
 
-def visit_item(visit: VisitRow, now: datetime, *, with_names: bool) -> dict[str, Any]:
-    kind = OF_STATUS[Status(visit.status)]
-    sign, word = KINDS[kind]
+def _visit_item(visit: VisitRow, words: dict[str, str], *, with_names: bool) -> dict[str, Any]:
+    kind = OF_STATUS[visit.status]
     item = _placed(visit) | {
         "key": f"a{visit.id}",
         "id": str(visit.id),
         "kind": kind,
-        "sign": sign,
-        "word": str(word),
+        "sign": KINDS[kind][0],
+        "word": words[kind],
         "who": visit.name if with_names else "",
         "what": visit.visit_type or "",
         "version": version_of({"updated_at": visit.updated_at}),
         "slot": str(visit.slot or ""),
         "marks": _marks(visit),
     }
-    since = {Status.CHECKED_IN: visit.checked_in_at, Status.IN_PROGRESS: visit.started_at}.get(Status(visit.status))
+    since = visit.checked_in_at if kind == "arrived" else visit.started_at if kind == "with_doctor" else None
     if since is not None:
         item["since"] = _milliseconds(since)
     return item
@@ -198,8 +196,8 @@ def _placed(row: SeatRow | VisitRow) -> dict[str, Any]:
         "doctor_name": row.doctor_name,
         "zone": row.zone,
         "room": row.room or "",
-        "start": f"{local:%Y-%m-%dT%H:%M:%S}",
-        "end": f"{local + length:%Y-%m-%dT%H:%M:%S}",
+        "start": local.isoformat()[:19],
+        "end": (local + length).isoformat()[:19],
         "clock": time_label(row.time, row.zone, row.starts_at) if row.time else "",
         "minutes": int(length.total_seconds() // 60),
         "at": _milliseconds(row.starts_at),

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
 from appointments.steps import offered
@@ -17,15 +18,22 @@ from booking_site.core.operations import version_of
 from doctors.models import Department
 from patients.models import Patient
 
+# What is said of the minutes that have passed since the arrival, the start, or the time of the appointment.
+PASSED = {"arrived": _("waiting %s min"), "with_doctor": _("since %s min"), "booked": _("%s min late")}
 
-def queue_of(board: Board, user: Any) -> dict[str, Any]:
-    """Who waits, longest first, and who is with the doctor."""
 
-    def rows(kind: str) -> list[dict[str, Any]]:
-        found = [item for item in board.items if item["kind"] == kind]
-        return with_buttons(sorted(found, key=lambda item: item.get("since", item["at"])), board, user)
-
-    return {"waiting": rows("arrived"), "with_doctor": rows("with_doctor")}
+def queue_of(board: Board, user: Any) -> list[dict[str, Any]]:
+    """Who waits, longest first, and who is with the doctor: two groups of rows."""
+    found = [item for section in board.sections for item in section.items if "since" in item]
+    rows = with_buttons(sorted(found, key=itemgetter("since", "key")), board, user)
+    groups = (
+        ("arrived", _("Waiting"), _("Nobody is waiting.")),
+        ("with_doctor", _("With the doctor"), _("Nobody is with a doctor.")),
+    )
+    return [
+        {"title": title, "nobody": nobody, "rows": [row for row in rows if row["kind"] == kind]}
+        for kind, title, nobody in groups
+    ]
 
 
 def list_of(board: Board, choice: Choice, user: Any) -> list[dict[str, Any]]:
@@ -41,6 +49,7 @@ def list_of(board: Board, choice: Choice, user: Any) -> list[dict[str, Any]]:
 def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> list[dict[str, Any]]:
     """The items with what ``console/actions.html`` needs, and the minutes that have passed when the page is made."""
     now = timezone.now()
+    said = {kind: str(text) for kind, text in PASSED.items()}
     made = []
     for item in items:
         row = dict(item)
@@ -53,7 +62,9 @@ def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> li
             }
         passed = int((now.timestamp() * 1000 - item.get("since", item["at"])) // 60_000)
         is_long = item["kind"] == "arrived" and passed >= settings.WAITING_ALERT_MINUTES
-        made.append(row | {"passed": passed, "is_long": is_long})
+        if item["kind"] in said:
+            row |= {"say": item["kind"], "passed": passed, "said": said[item["kind"]] % passed, "is_long": is_long}
+        made.append(row)
     return made
 
 

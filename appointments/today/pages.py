@@ -21,14 +21,14 @@ from appointments.exceptions import AppointmentNotFound
 from appointments.models import Appointment
 from appointments.steps import CHANGE
 from appointments.today.board import KINDS, Board, board_of, frame_of
-from appointments.today.choosing import FILTERS, REMEMBERED, Choice, asked_for, chosen_by, people_in
+from appointments.today.choosing import FILTERS, REMEMBERED, Choice, Person, asked_for, chosen_by, people_in
 from appointments.today.day_sheet import day_sheet_page
-from appointments.today.listing import list_of, queue_of
-from appointments.today.rows import day_of, stamp_of
+from appointments.today.listing import PASSED, list_of, queue_of
+from appointments.today.rows import Day, day_of, stamp_of
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError, Invalid, NotAllowed
 from booking_site.core.operations import version_of
-from booking_site.core.scope import Scope, scope_of
+from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import clock_label, day_label
 from patients.models import Patient
 from scheduling.exceptions import SlotNotFound
@@ -53,7 +53,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
     is_asked = any(request.GET.get(name) for name in ("department", "doctor", "view"))
     if is_asked and not chosen.form.errors and request.session.get(REMEMBERED) != choice.remembered:
         request.session[REMEMBERED] = choice.remembered
-    board = _board(request, choice, scope, chosen.people)
+    board = _board(request, choice, day_of(choice, scope), chosen.people)
     parts = _parts(request, choice, board)
     shown = {column["id"] for section in board.sections for column in section.columns}
     idle = [one for one in chosen.people if one.id and one.is_active and one.department_id == choice.department]
@@ -84,13 +84,9 @@ def _script(data: dict[str, Any]) -> SafeString:
     return mark_safe(text.replace("&", "\\u0026").replace("<", "\\u003C").replace(">", "\\u003E"))  # noqa: S308
 
 
-def _board(request: HttpRequest, choice: Choice, scope: Scope, people: Any = None) -> Board:
-    day = day_of(choice, scope)
-    known = {}
-    if choice.doctors:
-        known = {one.id: one for one in (people_in(scope) if people is None else people)}
-    named = [known[code] for code in choice.doctors if code in known]
-    return board_of(day, choice.day, named, with_names=request.user.has_perm(NAMES))
+def _board(request: HttpRequest, choice: Choice, day: Day, people: list[Person]) -> Board:
+    asked = [one for one in people if one.id in choice.doctors]
+    return board_of(day, choice.day, asked, with_names=request.user.has_perm(NAMES))
 
 
 def _parts(request: HttpRequest, choice: Choice, board: Board) -> dict[str, Any]:
@@ -182,9 +178,7 @@ def _config(request: HttpRequest, choice: Choice) -> dict[str, Any]:
         "every": REFRESH,
         "kinds": {kind: str(word) for kind, (_sign, word) in KINDS.items()},
         "texts": {
-            "waiting": _("waiting %s min"),
-            "with_doctor": _("since %s min"),
-            "late": _("%s min late"),
+            **{kind: str(text) for kind, text in PASSED.items()},
             "long": _("long wait"),
             "changes": _("%s changes on the board."),
             "gone": _("no longer here"),
@@ -213,12 +207,14 @@ def data_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     scope = scope_of(request.user)
     may = [name for name in sorted(request.user.get_all_permissions()) if name.startswith(("appointments.", NAMES))]
     seen = (scope.everything, sorted(map(str, scope.departments)), scope.doctor)
-    etag = f'"{stamp_of(day_of(choice, scope), choice, seen, may, get_language(), settings.VERSION)}"'
+    day = day_of(choice, scope)
+    etag = f'"{stamp_of(day, choice, seen, may, get_language(), settings.VERSION)}"'
     answer: HttpResponse
     if request.headers.get("If-None-Match") == etag:
         answer = HttpResponseNotModified()
     else:
-        parts = _parts(request, choice, _board(request, choice, scope))
+        people = people_in(scope) if choice.doctors else []
+        parts = _parts(request, choice, _board(request, choice, day, people))
         answer = HttpResponse(orjson.dumps(parts), content_type="application/json")
     answer["ETag"], answer["Cache-Control"] = etag, "private, no-cache"
     return answer

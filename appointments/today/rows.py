@@ -121,8 +121,13 @@ def day_of(choice: Choice, scope: Scope) -> Day:
     )
 
 
-def seats_of(day: Day) -> list[SeatRow]:
-    rows = day.seats.annotate(is_free=SqlCondition(FREE_TO_STAFF_SQL)).values_list(*SEAT, *SEAT_ONLY)
+def open_seats_of(day: Day) -> list[SeatRow]:
+    """Those that nobody is booked into; of the others the visits tell."""
+    rows = (
+        day.seats.exclude(status="booked")
+        .annotate(is_free=SqlCondition(FREE_TO_STAFF_SQL))
+        .values_list(*SEAT, *SEAT_ONLY)
+    )
     return [SeatRow(*row) for row in rows]
 
 

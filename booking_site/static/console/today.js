@@ -40,7 +40,7 @@
             if (words.textContent !== text) {
                 words.textContent = text;
             }
-            mark.hidden = mark.dataset.say === "late" && minutes < 1;
+            mark.hidden = mark.dataset.say === "booked" && minutes < 1;
             mark.classList.toggle("is-long", Boolean(mark.dataset.alert) && minutes >= Number(mark.dataset.alert));
         }
     };

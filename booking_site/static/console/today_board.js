@@ -13,15 +13,15 @@ window.todayBoard = (host, config, on) => {
         return element;
     };
     const passed = (item) => {
-        const say = {arrived: "waiting", with_doctor: "with_doctor", booked: "late"}[item.kind];
-        if (!say) {
+        const isLate = item.kind === "booked";
+        if (!isLate && !item.since) {
             return [];
         }
-        const mark = make("span", say === "late" ? "passed is-late" : "passed", "");
-        mark.dataset.since = say === "late" ? item.at : item.since;
-        mark.dataset.say = say;
-        mark.hidden = say === "late";
-        if (say === "waiting") {
+        const mark = make("span", isLate ? "passed is-late" : "passed", "");
+        mark.dataset.since = isLate ? item.at : item.since;
+        mark.dataset.say = item.kind;
+        mark.hidden = isLate;
+        if (item.kind === "arrived") {
             mark.dataset.alert = config.alert;
             mark.append(make("span", "alert", `⚠ ${config.texts.long}`), " ");
         }
@@ -29,16 +29,9 @@ window.todayBoard = (host, config, on) => {
         return [mark];
     };
 
-    // The same node as long as the item is the same: nothing is drawn again without need.
-    const drawn = new Map();
     const contentOf = (item) => {
-        const known = drawn.get(item.key);
-        if (known && known.item === item) {
-            return known.content;
-        }
         const first = make("span", "first", "");
-        const name = make("bdi", "who", item.who || item.word);
-        first.append(make("span", "clock", item.clock), " ", sign(item), " ", name);
+        first.append(make("span", "clock", item.clock), " ", sign(item), " ", make("bdi", "who", item.who || item.word));
         const second = make("span", "second-line", "");
         const marks = item.marks.map(([kind, words]) => (
             make("span", `mark mark-${kind}`, kind === "urgent" ? `! ${words}` : words)));
@@ -46,9 +39,23 @@ window.todayBoard = (host, config, on) => {
         for (const part of [...word, ...passed(item), ...marks, make("span", "what", item.what)]) {
             second.append(part, " ");
         }
-        const content = {domNodes: [first, " ", second]};
-        drawn.set(item.key, {item, content});
-        return content;
+        return {domNodes: [first, " ", second]};
+    };
+    // The same nodes as long as the item is the same: nothing is drawn again without need. What is dragged is drawn
+    // twice, and its copy needs nodes of its own.
+    const drawn = new Map();
+    const contentIn = (info) => {
+        const item = info.event.extendedProps.item;
+        if (!item) {
+            return {domNodes: []};
+        }
+        if (info.event.display === "preview") {
+            return contentOf(item);
+        }
+        if (!drawn.has(item.key) || drawn.get(item.key).item !== item) {
+            drawn.set(item.key, {item, content: contentOf(item)});
+        }
+        return drawn.get(item.key).content;
     };
 
     // --- going from item to item by the arrows -----------------------------------------------------------------
@@ -177,9 +184,9 @@ window.todayBoard = (host, config, on) => {
         scrollTime: clockIn(section.zone),
         locale: document.documentElement.lang || "en",
         eventTimeFormat: () => "",
-        eventContent: (info) => info.event.extendedProps.item ? contentOf(info.event.extendedProps.item) : {domNodes: []},
+        eventContent: contentIn,
         eventDidMount: (info) => {
-            if (info.event.extendedProps.item && info.event.display === "auto") {
+            if (info.event.extendedProps.item && info.event.display !== "preview") {
                 info.el.dataset.key = info.event.id;
                 info.el.tabIndex = -1;
                 elements.set(info.event.id, info.el);
@@ -260,6 +267,7 @@ window.todayBoard = (host, config, on) => {
     return {
         isBusy: () => dragging !== null,
         draw: (sections) => {
+            const focused = host.contains(document.activeElement) ? document.activeElement.dataset.key : null;
             const zones = (list) => list.map((section) => section.zone).join();
             if (zones(sections) !== zones(boards.map((board) => board.section)) || !boards.length) {
                 build(sections);
@@ -267,12 +275,21 @@ window.todayBoard = (host, config, on) => {
                 sections.forEach((section, number) => update(boards[number], section));
             }
             boards.forEach((board) => keep(board.element, board.section));
-            queueMicrotask(() => {
+            requestAnimationFrame(() => {
                 for (const board of boards) {
-                    board.element.firstElementChild?.setAttribute("aria-label", config.texts.board.replace("%s", board.section.zone));
+                    // It says it is a table, whose cells hold nothing: buttons in a group are what there is.
+                    for (const each of board.element.querySelectorAll(":is([role=rowgroup], [role=row], [role=cell], [role=columnheader])")) {
+                        each.removeAttribute("role");
+                        each.removeAttribute("aria-colindex");
+                    }
+                    board.element.firstElementChild.setAttribute("role", "group");
+                    board.element.firstElementChild.setAttribute("aria-label", config.texts.board.replace("%s", board.section.zone));
                     if (!board.element.querySelector(".ec-event[tabindex='0']")) {
                         board.element.querySelector(".ec-event")?.setAttribute("tabindex", "0");
                     }
+                }
+                if (focused && live(focused) && document.activeElement === document.body) {
+                    live(focused).focus({preventScroll: true}); // an item that has changed is drawn anew
                 }
             });
         },
