@@ -1,12 +1,15 @@
 """Items of the board as rows with buttons: for the queue beside the board, and for the list."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
@@ -14,12 +17,21 @@ from appointments.steps import offered
 from appointments.today.board import Board
 from appointments.today.choosing import FILTERS, Choice
 from appointments.today.rows import VisitRow
-from booking_site.core.operations import version_of
 from doctors.models import Department
 from patients.models import Patient
 
 # What is said of the minutes that have passed since the arrival, the start, or the time of the appointment.
 PASSED = {"arrived": _("waiting %s min"), "with_doctor": _("since %s min"), "booked": _("%s min late")}
+
+SINCE = '<span class="passed" data-since="{since}" data-say="with_doctor"><span class="minutes">{words}</span></span>'
+LATE = (
+    '<span class="passed is-late" data-since="{since}" data-say="booked"{hidden}>'
+    '<span class="minutes">{words}</span></span>'
+)
+WAITING = (
+    '<span class="passed{is_long}" data-since="{since}" data-say="arrived" data-alert="{limit}">'
+    '<span class="alert"><span aria-hidden="true">⚠</span> {long}</span> <span class="minutes">{words}</span></span>'
+)
 
 
 def queue_of(board: Board, user: Any) -> list[dict[str, Any]]:
@@ -47,7 +59,8 @@ def list_of(board: Board, choice: Choice, user: Any) -> list[dict[str, Any]]:
 
 
 def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> list[dict[str, Any]]:
-    """The items with what ``console/actions.html`` needs, and the minutes that have passed when the page is made."""
+    """The items with what ``console/actions.html`` needs, and with ``passed`` and ``remarks`` in HTML, which templates
+    would take longer for than for all the rest."""
     now = timezone.now()
     said = {kind: str(text) for kind, text in PASSED.items()}
     made = []
@@ -58,14 +71,28 @@ def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> li
             row |= {
                 "appointment": appointment,
                 "offers": offered(appointment, user, now),
-                "version": version_of(appointment),
+                "version": item["version"],
             }
-        passed = int((now.timestamp() * 1000 - item.get("since", item["at"])) // 60_000)
-        is_long = item["kind"] == "arrived" and passed >= settings.WAITING_ALERT_MINUTES
         if item["kind"] in said:
-            row |= {"say": item["kind"], "passed": passed, "said": said[item["kind"]] % passed, "is_long": is_long}
+            row["passed"] = _passed(item, said[item["kind"]], now)
+        row["remarks"] = format_html_join(" ", '<span class="mark mark-{}">{}</span>', item["marks"])
         made.append(row)
     return made
+
+
+def _passed(item: dict[str, Any], text: str, now: datetime) -> SafeString:
+    """The minutes that have passed when the page is made. Its script counts on by ``data-since``."""
+    since = item.get("since", item["at"])
+    minutes = int((now.timestamp() * 1000 - since) // 60_000)
+    words = text % minutes
+    if item["kind"] == "booked":
+        hidden = mark_safe(" hidden" if minutes < 1 else "")  # noqa: S308 - a constant
+        return format_html(LATE, since=since, hidden=hidden, words=words)
+    if item["kind"] == "with_doctor":
+        return format_html(SINCE, since=since, words=words)
+    limit = settings.WAITING_ALERT_MINUTES
+    is_long = " is-long" if minutes >= limit else ""
+    return format_html(WAITING, since=since, limit=limit, is_long=is_long, long=_("long wait"), words=words)
 
 
 def instance(visit: VisitRow, name: str) -> Appointment:
