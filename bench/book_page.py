@@ -3,8 +3,9 @@
     python bench/book_page.py [--slots 1000000] [--rounds 15]
 
 The hospital of ``search.py``: 200 doctors in 20 departments. Each question is asked of the console as a script of the
-page asks it, by a receptionist who sees everything; the figure is the median of its rounds, over as many departments
-or doctors. Prints one JSON object; exits with 1 when a step takes longer than MOST_MS.
+page asks it, by somebody who sees everything, of as many departments or doctors as there are rounds. ``quickest`` is
+that of the quickest round (others on the machine only lengthen it), ``median`` that of the middle one. Prints one JSON
+object; exits with 1 when the quickest of a step takes longer than MOST_MS.
 """
 
 import argparse
@@ -64,12 +65,17 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
         ask(0)
         with CaptureQueriesContext(connection) as queries:
             ask(1)
+            number = len(queries)  # the next request forgets them
         taken = []
         for n in range(rounds):
             began = time.perf_counter()
             ask(n)
             taken.append((time.perf_counter() - began) * 1000)
-        found[name] = {"ms": round(statistics.median(taken), 1), "queries": len(queries)}
+        found[name] = {
+            "quickest": round(min(taken), 1),
+            "median": round(statistics.median(taken), 1),
+            "queries": number,
+        }
     return found
 
 
@@ -81,7 +87,7 @@ def main() -> None:
     own_server.prepare()
     search.load(options.slots)
     found = measure(options.rounds)
-    missed = [name for name, figures in found.items() if figures["ms"] > MOST_MS]
+    missed = [name for name, figures in found.items() if figures["quickest"] > MOST_MS]
     print(json.dumps({"steps": found, "missed": missed, "machine": machine()}, indent=2))
     sys.exit(bool(missed))
 
