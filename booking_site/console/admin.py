@@ -52,6 +52,10 @@ class PlaceInline(admin.StackedInline):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may_give(request, obj) and super().has_change_permission(request, obj)
 
+    def get_extra(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        """No empty form where it could not be saved (a one-to-one relation makes light of ``max_num``)."""
+        return int(self.has_add_permission(request, obj))
+
     def _may_give(self, request: HttpRequest, user: Any) -> bool:
         return user != request.user and scope_of(request.user).everything
 

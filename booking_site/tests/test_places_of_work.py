@@ -119,6 +119,13 @@ def test_nobody_changes_their_own_roles_or_place_of_work(client, administrator):
     assert "changed by somebody else" in client.get(page(administrator)).content.decode()
 
 
+def test_who_has_no_place_of_work_is_offered_none_for_themselves(client, administrator):
+    StaffProfile.objects.all().delete()
+    assert "staff_profile-0-departments" not in client.get(page(administrator)).content.decode()
+    client.post(page(administrator), sent(administrator, "Administrator", all_departments="on"))
+    assert not StaffProfile.objects.exists()
+
+
 def test_a_superuser_does_not_lock_themselves_out(admin_client, admin_user):
     admin_client.post(page(admin_user), {"username": "admin"} | place())
     admin_user.refresh_from_db()
