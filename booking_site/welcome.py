@@ -66,10 +66,12 @@ def _accounts() -> list[tuple[str, str, str]]:
 
 
 def _give_place(user: User, role: str) -> None:
-    """Reception and Scheduler work everywhere; the clinician is the doctor who sees most patients today, or next."""
+    """Reception and Scheduler work everywhere; the clinician is the doctor who sees most patients today, or next: a
+    person, so none of the teams with several seats at a time."""
     if role == "Clinician":
         coming = Appointment.objects.live().filter(ends_at__gt=timezone.now(), doctor__staff_profile=None)
-        by_day = coming.order_by().values("date", "doctor").annotate(patients=Count("pk"))
+        teams = AvailableSlot.objects.filter(seat__gt=1).values("doctor")
+        by_day = coming.exclude(doctor__in=teams).order_by().values("date", "doctor").annotate(patients=Count("pk"))
         busiest = by_day.order_by("date", "-patients", "doctor").first()
         StaffProfile.objects.create(user=user, doctor_id=busiest["doctor"] if busiest else None)
     elif role in ("Reception", "Scheduler"):

@@ -29,6 +29,7 @@ from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError, Invalid, NotAllowed
 from booking_site.core.operations import version_of
 from booking_site.core.scope import scope_of
+from booking_site.core.scoped import announce_outside
 from booking_site.core.wallclock import clock_label, day_label
 from patients.models import Patient
 from scheduling.exceptions import SlotNotFound
@@ -226,6 +227,7 @@ def panel_page(model_admin: Any, request: HttpRequest, key: uuid.UUID) -> HttpRe
     found = Appointment.objects.filter(scope_of(request.user).q()).select_related("patient", "doctor", "department")
     appointment = found.filter(pk=key).first()
     if appointment is None:
+        model_admin.sees(request, [key])  # tells the audit log of one that is there, but not for this person
         return _refused(AppointmentNotFound())
     see_names = request.user.has_perm(NAMES)
     if not see_names:
@@ -260,21 +262,22 @@ def move_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     try:
         if not form.is_valid():
             raise Invalid(_("Reload the page: it asked for something that is not there."))
-        moved = _move(request, **form.cleaned_data)
+        moved = _move(model_admin, request, **form.cleaned_data)
     except DomainError as error:
         return _refused(error)
     when = clock_label(moved.date, moved.time, moved.department.time_zone, moved.starts_at)
     return JsonResponse({"id": str(moved.pk), "version": version_of(moved), "detail": f"{when}, {moved.doctor}"})
 
 
-def _move(request: HttpRequest, appointment: uuid.UUID, slot: uuid.UUID, version: str) -> Appointment:
+def _move(model_admin: Any, request: HttpRequest, appointment: uuid.UUID, slot: uuid.UUID, version: str) -> Appointment:
     scope = scope_of(request.user)
-    if not Appointment.objects.filter(scope.q(), pk=appointment).exists():
+    if model_admin.get_object(request, str(appointment)) is None:
         raise AppointmentNotFound
     seat = AvailableSlot.objects.filter(pk=slot).values_list("department", "doctor").first()
     if seat is None:
         raise SlotNotFound
     if not scope.allows(department_id=seat[0], doctor_id=seat[1]):
+        announce_outside(request)
         raise NotAllowed(_("That seat is in a department that you do not see."))
     return operations.reschedule(
         actor=actor_of(request), appointment_id=appointment, slot_id=slot, expected_versions=frozenset([version])

@@ -58,6 +58,7 @@ PLAIN = {
     "walk_in_live": "RD",
     "reports": "SD",
     "day_sheet": "RSCD",
+    "today_data": "RSCD",
     "audit_auditlog_changelist": "AD",
     "audit_auditlog_add": "",
 }
@@ -98,10 +99,11 @@ POST_ONLY = {
     "appointments_appointment_rebook": ("RSD", 302),
     "appointments_appointment_urgent": ("RSD", 302),
 }
-POST_ONLY_PLAIN = {"booking_find": "RSD", "booking_release": "RSD"}  # 405 to those
+ASKED = {"today_data": {"date": "2026-11-23"}}  # what a page cannot do without
+POST_ONLY_PLAIN = {"booking_find": "RSD", "booking_release": "RSD", "today_move": "RSCAD-"}  # 405 to those
 ELSEWHERE = {  # tested by name below, or in files of their own
     *("login", "logout", "autocomplete", "app_list", "appointments_appointment_rebooking_report"),
-    *("today_data", "today_panel", "today_move"),
+    "today_panel",
 }
 HOSPITAL_WIDE = {"user", "group", "apiclient", "visittype", "auditlog"}
 APPS = {
@@ -201,7 +203,7 @@ def expected(letter: str, page: str, side: str) -> str:
 def test_pages_without_a_record(world, client, role):
     client.force_login(world.users[role])
     letter = LETTERS[role]
-    got = {page: answer(client, reverse(f"admin:{page}")) for page in (*PLAIN, *POST_ONLY_PLAIN)}
+    got = {page: answer(client, reverse(f"admin:{page}"), **ASKED.get(page, {})) for page in (*PLAIN, *POST_ONLY_PLAIN)}
     want = {page: "200" if letter in who else "403" for page, who in PLAIN.items()}
     assert got == want | {page: "405" if letter in who else "403" for page, who in POST_ONLY_PLAIN.items()}
 
@@ -231,6 +233,16 @@ def test_nothing_is_deleted_and_history_is_for_those_who_read_the_audit_log(worl
         got[page] = answer(client, reverse(f"admin:{page}", args=[getattr(rows, model_of(page)).pk]))
         want[page] = "302" if page.endswith("_history") and role in ("Auditor", "Administrator") else "403"
     assert got == want
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_an_appointment_on_the_board(world, client, role):
+    client.force_login(world.users[role])
+    letter = LETTERS[role]
+    pages = {side: reverse("admin:today_panel", args=[world.sides[side].appointment.pk]) for side in SIDES}
+    got = {side: answer(client, page) for side, page in pages.items()}
+    seen = SEES.get(letter)
+    assert got == {side: "403" if seen is None else "200" if side in seen else "404" for side in SIDES}
 
 
 @pytest.mark.parametrize("role", LETTERS)

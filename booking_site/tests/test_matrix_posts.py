@@ -72,6 +72,12 @@ ACTS = {
         "appointments_appointment_move", "RSD",
         lambda s: {"slot": str(s.availableslot.pk), "key": str(uuid7())}, row="appointment",
     ),
+    "move on the board": Act(
+        "today_move", "RSD",
+        lambda s: {
+            "appointment": str(s.appointment.pk), "slot": str(s.availableslot.pk), "version": version_of(s.appointment),
+        },
+    ),
     "rebook one": Act(
         "appointments_appointment_rebook", "RSD", lambda s: {"slot": str(s.availableslot.pk)}, row="waiting"
     ),
@@ -245,6 +251,8 @@ def test_an_appointment_is_moved_to_no_seat_outside_the_scope(world, client):
     sent = {"slot": str(elsewhere.availableslot.pk), "key": str(uuid7())}
     assert outcome(client, "appointments_appointment_move", "appointment", sent, own) == "denied"
     assert outcome(client, "appointments_appointment_rebook", "waiting", sent, own) == "denied"
+    on_board = {"appointment": str(own.appointment.pk), "version": version_of(own.appointment), **sent}
+    assert outcome(client, "today_move", "", on_board, own) == "denied"
 
 
 def test_holidays_are_loaded_for_a_department_by_its_scheduler_and_for_all_by_nobody_else(world, client):

@@ -81,6 +81,20 @@ def test_the_week_of_a_doctor_shows_nothing_of_other_departments(world, client):
     assert f"{appointment.pk}" in client.get(reverse("admin:scheduling_week"), week).content.decode()
 
 
+@pytest.mark.parametrize("role", ["Reception", "Scheduler", "Clinician"])
+def test_the_board_and_the_day_sheet_show_nothing_of_other_departments(world, client, role):
+    client.force_login(world.users[role])
+    elsewhere = world.sides["elsewhere"]
+    day = f"{elsewhere.appointment.date}"
+    for asked in ({"doctor": elsewhere.doctor.pk}, {"department": f"{elsewhere.department.pk}"}, {}):
+        for page in ("today_data", "day_sheet", "index"):
+            text = client.get(reverse(f"admin:{page}"), {"date": day, **asked}).content.decode()
+            assert (page, asked, "Patient elsewhere" in text) == (page, asked, False)
+    client.force_login(world.users["Administrator"])
+    text = client.get(reverse("admin:today_data"), {"date": day, "doctor": elsewhere.doctor.pk}).content.decode()
+    assert "Patient elsewhere" in text
+
+
 def test_a_guest_of_the_department_is_seen_there_and_changed_at_home(world, client):
     guest, own = world.sides["elsewhere"].doctor, world.sides["own"]
     Schedule.objects.filter(pk=world.sides["elsewhere"].schedule.pk).update(department=own.department)
