@@ -12,11 +12,14 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from appointments import operations
 from appointments.models import LIVE, MOVES, Appointment, Status
+from booking_site.core.operations import version_of
 from booking_site.core.scope import scope_of
 
 ATTEND = "appointments.attend_appointment"
@@ -71,6 +74,14 @@ STEPS = {
 }
 
 
+# A button says which version of the appointment its page has shown.
+BUTTON = (
+    '<button type="submit" class="step step-{step}" formmethod="post" formaction="{url}?version={version}" name="step" '
+    'value="{step}" aria-label="{label}: {who}">{label}</button>'
+)
+LINK = '<a class="step" href="{url}" aria-label="{label}: {who}">{label}</a>'
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A button that posts ``step`` to ``url``, or, without a step, a link to it, beside an appointment."""
@@ -96,20 +107,33 @@ def may_rebook(user: Any) -> bool:
 def offered(appointment: Appointment, user: Any, now: datetime | None = None) -> list[Offer]:
     """What to offer beside the appointment, the likeliest first. ``appointment`` needs its department at hand."""
     now = now or timezone.now()
-    address = reverse("admin:appointments_appointment_step", args=[appointment.pk])
+    # asked once, not for each button of some hundred appointments
+    address = f"{reverse('admin:appointments_appointment_changelist')}{appointment.pk}/"
     offers = [
-        Offer(step.label, step=step.name, url=address)
+        Offer(step.label, step=step.name, url=f"{address}step/")
         for step in STEPS.values()
         if _makes_sense(step, appointment, now) and may_take(user, step, appointment)
     ]
     scope = scope_of(user)
     is_seen = scope.allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id)
     if appointment.status == Status.BOOKED and user.has_perm(CHANGE) and is_seen:
-        for name, label in (("move", pgettext_lazy("an appointment", "Move")), ("cancel", _("Cancel"))):
-            offers.append(Offer(label, url=reverse(f"admin:appointments_appointment_{name}", args=[appointment.pk])))
+        offers += [
+            Offer(pgettext_lazy("an appointment", "Move"), url=f"{address}move/"),
+            Offer(_("Cancel"), url=f"{address}cancel/"),
+        ]
     if appointment.status in LIVE and user.has_perm("appointments.view_appointment") and is_seen:
-        offers.append(Offer(_("Slip"), url=reverse("admin:appointments_appointment_slip", args=[appointment.pk])))
+        offers.append(Offer(_("Slip"), url=f"{address}slip/"))
     return offers
+
+
+def buttons(appointment: Appointment, offers: list[Offer]) -> SafeString:
+    """The offers in HTML, for a place inside a form of the page; nothing for none."""
+    about = {"who": str(appointment.patient), "version": version_of(appointment)}
+    made = [
+        format_html(BUTTON if offer.step else LINK, label=str(offer.label), url=offer.url, step=offer.step, **about)
+        for offer in offers
+    ]
+    return format_html('<span class="steps">{}</span>', SafeString(" ".join(made))) if made else SafeString()
 
 
 def _makes_sense(step: Step, appointment: Appointment, now: datetime) -> bool:

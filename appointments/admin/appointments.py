@@ -12,7 +12,6 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +27,7 @@ from appointments.admin.steps import step_page
 from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
-from appointments.templatetags.appointments import TEMPLATE, action_context
+from appointments.steps import buttons, offered
 from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
 from booking_site.core.operations import version_of
@@ -75,7 +74,7 @@ class AppointmentAdmin(WorklistPages):
     def get_list_display(self, request: HttpRequest) -> Any:
         @admin.display(description=_("next"))
         def steps(appointment: Appointment) -> str:
-            return render_to_string(TEMPLATE, action_context(request, appointment) | {"inside_form": True})
+            return buttons(appointment, offered(appointment, request.user))
 
         return [*self.list_display, steps]
 

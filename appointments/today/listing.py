@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
-from appointments.steps import offered
+from appointments.steps import buttons, offered
 from appointments.today.board import Board
 from appointments.today.choosing import FILTERS, Choice
 from appointments.today.rows import VisitRow
@@ -59,8 +59,8 @@ def list_of(board: Board, choice: Choice, user: Any) -> list[dict[str, Any]]:
 
 
 def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> list[dict[str, Any]]:
-    """The items with what ``console/actions.html`` needs, and with ``passed`` and ``remarks`` in HTML, which templates
-    would take longer for than for all the rest."""
+    """The items with their ``buttons``, ``passed`` and ``remarks`` in HTML, which templates would take longer for than
+    for all the rest."""
     now = timezone.now()
     said = {kind: str(text) for kind, text in PASSED.items()}
     made = []
@@ -70,8 +70,7 @@ def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> li
             appointment = instance(visit, item["who"])
             row |= {
                 "appointment": appointment,
-                "offers": offered(appointment, user, now),
-                "version": item["version"],
+                "buttons": buttons(appointment, offered(appointment, user, now)),
             }
         if item["kind"] in said:
             row["passed"] = _passed(item, said[item["kind"]], now)
