@@ -247,6 +247,8 @@ def _offers(picking: Picking) -> dict[str, Any]:
     for day in days:
         free[day["date"]] = free.get(day["date"], 0) + day["free"]
     offered = [picker.times_of(rows, picking.day)] if picking.day else picker.first_times(rows, days)
+    if "slot" in picking.troubles and not any(day.times for day in offered):  # nothing else on the day of that seat
+        offered = picker.first_times(rows, days)
     week = timedelta(days=7)
     return {
         "days": offered,

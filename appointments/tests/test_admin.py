@@ -29,12 +29,6 @@ KEY = "00000000-0000-7000-8000-0000000000aa"
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def page(name: str, appointment: Appointment) -> str:
     return reverse(f"admin:appointments_appointment_{name}", args=[appointment.pk])
 

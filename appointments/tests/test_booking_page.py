@@ -21,12 +21,6 @@ from booking_site.testing.factories import (
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def said(answer) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 

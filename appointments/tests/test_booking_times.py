@@ -22,12 +22,6 @@ from scheduling.models import AvailableSlot
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def test_departments_specializations_doctors_and_visit_types_are_found_in_one_box(reception):
     cardiology = DepartmentFactory(name="Cardiology", site="Main building")
     DoctorFactory(name="Dr Amara Sena", specialization="Cardiology", department=cardiology)
@@ -143,8 +137,9 @@ def test_a_hold_is_given_up_when_the_page_is_left_but_only_ones_own(reception):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_hold_that_has_ended_and_whose_seat_is_taken_is_told_as_such(reception):
-    slot, patient = SlotFactory(), PatientFactory()
-    next_one = SlotFactory(doctor=slot.doctor)
+    """The next free time is offered, though it is on another day."""
+    slot, patient = SlotFactory(starts_at=in_days(7, 9)), PatientFactory()
+    next_one = SlotFactory(doctor=slot.doctor, starts_at=in_days(8, 9))
     look(reception, slot=slot.pk)
     AvailableSlot.objects.filter(pk=slot.pk).update(held_until=timezone.now())
     booked(slot=slot)

@@ -21,12 +21,6 @@ from patients.models import Patient
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def test_patients_are_offered_with_what_tells_namesakes_apart(reception):
     PatientFactory(first_name="Łukasz", last_name="Nowak", phone="0171 555-123", mrn="MRN-77")
     PatientFactory(first_name="Lukasz", last_name="Nowak", dob="1990-01-02", is_active=False)

@@ -25,12 +25,6 @@ def pair():
     )
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def url(pair, stays=None):
     chosen = f"&stays={stays.pk}" if stays else ""
     return f"{reverse('admin:patient_merge', args=[pair[0].pk])}?other={pair[1].pk}{chosen}"

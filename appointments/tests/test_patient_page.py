@@ -25,12 +25,6 @@ def patient():
     )
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def url(patient, name="patient"):
     return reverse(f"admin:{name}", args=[patient.pk])
 

@@ -26,12 +26,6 @@ def appointment():
     return booked(patient=PatientFactory(first_name="Ана", last_name="Ковач", email="ana@example.org"))
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def test_page_shows_the_slip_and_what_can_be_done_with_it(reception, appointment):
     page = reception.get(url("slip", appointment)).content.decode()
     assert "Ана Ковач" in page

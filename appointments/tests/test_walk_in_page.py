@@ -36,12 +36,6 @@ def patient():
     return PatientFactory(first_name="Ana", last_name="Sá")
 
 
-@pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
 def free(doctor, minutes=30, **kwargs):
     now = timezone.now().replace(second=0, microsecond=0)
     return SlotFactory(doctor=doctor, starts_at=now + timedelta(minutes=minutes), duration_minutes=10, **kwargs)

@@ -22,12 +22,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def reception(client):
-    client.force_login(staff("Reception"))
-    return client
-
-
-@pytest.fixture
 def doctor():
     return DoctorFactory(name="Dr Sena")
 
