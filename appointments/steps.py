@@ -12,7 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -74,29 +74,23 @@ STEPS = {
 }
 
 
-# A button says which version of the appointment its page has shown.
-BUTTON = (
-    '<button type="submit" class="step step-{step}" formmethod="post" formaction="{url}?version={version}" name="step" '
-    'value="{step}" aria-label="{label}: {who}">{label}</button>'
-)
-LINK = '<a class="step" href="{url}" aria-label="{label}: {who}">{label}</a>'
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A button that posts ``step`` to ``url``, or, without a step, a link to it, beside an appointment."""
-
-    label: str | Promise
-    url: str
-    step: str = ""
+# What is offered: the steps, and pages of the appointment by the last part of their address.
+LABELS: dict[str, str | Promise] = {
+    **{step.name: step.label for step in STEPS.values()},
+    "move": pgettext_lazy("an appointment", "Move"),
+    "cancel": _("Cancel"),
+    "slip": _("Slip"),
+}
 
 
 def may_take(user: Any, step: Step, appointment: Appointment) -> bool:
     """Whether the person may take this step with this appointment, whatever its status."""
     needed = CHANGE if step.target is None and appointment.status == Status.CANCELLED else ATTEND
-    return user.has_perm(needed) and scope_of(user).allows(
-        department_id=appointment.department_id, doctor_id=appointment.doctor_id
-    )
+    return user.has_perm(needed) and _is_seen(user, appointment)
+
+
+def _is_seen(user: Any, appointment: Appointment) -> bool:
+    return scope_of(user).allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id)
 
 
 def may_rebook(user: Any) -> bool:
@@ -104,36 +98,47 @@ def may_rebook(user: Any) -> bool:
     return user.has_perms(REBOOK)
 
 
-def offered(appointment: Appointment, user: Any, now: datetime | None = None) -> list[Offer]:
-    """What to offer beside the appointment, the likeliest first. ``appointment`` needs its department at hand."""
-    now = now or timezone.now()
-    # asked once, not for each button of some hundred appointments
-    address = f"{reverse('admin:appointments_appointment_changelist')}{appointment.pk}/"
-    offers = [
-        Offer(step.label, step=step.name, url=f"{address}step/")
-        for step in STEPS.values()
-        if _makes_sense(step, appointment, now) and may_take(user, step, appointment)
-    ]
-    scope = scope_of(user)
-    is_seen = scope.allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id)
-    if appointment.status == Status.BOOKED and user.has_perm(CHANGE) and is_seen:
-        offers += [
-            Offer(pgettext_lazy("an appointment", "Move"), url=f"{address}move/"),
-            Offer(_("Cancel"), url=f"{address}cancel/"),
+class Desk:
+    """What is offered to a person beside any number of appointments. What is the same for all of them is asked once."""
+
+    def __init__(self, user: Any, now: datetime | None = None) -> None:
+        self.user, self.now = user, now or timezone.now()
+        self.address = reverse("admin:appointments_appointment_changelist")
+        self.labels = {name: escape(str(label)) for name, label in LABELS.items()}
+
+    def offered(self, appointment: Appointment) -> list[str]:
+        """Names of LABELS, the likeliest first. ``appointment`` needs its department at hand."""
+        offers = [
+            step.name
+            for step in STEPS.values()
+            if _makes_sense(step, appointment, self.now) and may_take(self.user, step, appointment)
         ]
-    if appointment.status in LIVE and user.has_perm("appointments.view_appointment") and is_seen:
-        offers.append(Offer(_("Slip"), url=f"{address}slip/"))
-    return offers
+        if appointment.status in LIVE and _is_seen(self.user, appointment):
+            if appointment.status == Status.BOOKED and self.user.has_perm(CHANGE):
+                offers += ["move", "cancel"]
+            if self.user.has_perm("appointments.view_appointment"):
+                offers.append("slip")
+        return offers
 
+    def buttons(self, appointment: Appointment, who: str | None = None) -> SafeString:
+        """The offers in HTML, for a place inside a form of the page; nothing for none. ``who``: the patient's name, as
+        it is shown here; as the appointment's patient has it when not given.
 
-def buttons(appointment: Appointment, offers: list[Offer]) -> SafeString:
-    """The offers in HTML, for a place inside a form of the page; nothing for none."""
-    about = {"who": str(appointment.patient), "version": version_of(appointment)}
-    made = [
-        format_html(BUTTON if offer.step else LINK, label=str(offer.label), url=offer.url, step=offer.step, **about)
-        for offer in offers
-    ]
-    return format_html('<span class="steps">{}</span>', SafeString(" ".join(made))) if made else SafeString()
+        Steps are buttons that post, and say which version of the appointment the page has shown; the rest are links.
+        """
+        address, version = f"{self.address}{appointment.pk}/", version_of(appointment)
+        name = escape(str(appointment.patient) if who is None else who)
+        made = []
+        for offer in self.offered(appointment):
+            label = self.labels[offer]
+            if offer in STEPS:
+                made.append(
+                    f'<button type="submit" class="step step-{offer}" formmethod="post" name="step" value="{offer}" '
+                    f'formaction="{address}step/?version={version}" aria-label="{label}: {name}">{label}</button>'
+                )
+            else:
+                made.append(f'<a class="step" href="{address}{offer}/" aria-label="{label}: {name}">{label}</a>')
+        return SafeString(f'<span class="steps">{" ".join(made)}</span>') if made else SafeString()
 
 
 def _makes_sense(step: Step, appointment: Appointment, now: datetime) -> bool:

@@ -27,7 +27,7 @@ from appointments.admin.steps import step_page
 from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
-from appointments.steps import buttons, offered
+from appointments.steps import Desk
 from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
 from booking_site.core.operations import version_of
@@ -72,9 +72,11 @@ class AppointmentAdmin(WorklistPages):
         return super().get_queryset(request).select_related("patient", "doctor", "department")
 
     def get_list_display(self, request: HttpRequest) -> Any:
+        desk = Desk(request.user)
+
         @admin.display(description=_("next"))
         def steps(appointment: Appointment) -> str:
-            return buttons(appointment, offered(appointment, request.user))
+            return desk.buttons(appointment)
 
         return [*self.list_display, steps]
 

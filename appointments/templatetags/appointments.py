@@ -3,7 +3,7 @@ from typing import Any
 from django import template
 
 from appointments.models import Appointment
-from appointments.steps import buttons, offered
+from appointments.steps import Desk
 
 register = template.Library()
 
@@ -14,7 +14,7 @@ def actions(context: Any, appointment: Appointment, next: str = "") -> dict[str,
     page without it). ``appointment`` needs its patient and department at hand."""
     request = context["request"]
     return {
-        "buttons": buttons(appointment, offered(appointment, request.user)),
+        "buttons": Desk(request.user).buttons(appointment),
         "next": next or request.get_full_path(),
         "csrf_token": context.get("csrf_token"),
     }

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from appointments.models import Status
 from appointments.today.choosing import Person
-from appointments.today.rows import Day, SeatRow, VisitRow, open_seats_of, visits_of
+from appointments.today.rows import Day, SeatRow, VisitRow, closures_of, open_seats_of, visits_of
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import time_label
 from scheduling.models import AvailableSlot, Closure
@@ -86,7 +86,7 @@ def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) 
     """``people``: the doctors who get a column even without anything on that day. ``with_names``: the patients' names
     are shown. Three queries."""
     now = timezone.now()
-    seats, visits, closures = open_seats_of(day), visits_of(day), list(day.closures)
+    seats, visits, closures = open_seats_of(day), visits_of(day), list(closures_of(day))
     gone = {visit.slot for visit in visits if visit.status == Status.NO_SHOW}
     words = {kind: str(word) for kind, (_sign, word) in KINDS.items()}  # translated once
     items = [_visit_item(visit, words, with_names=with_names) for visit in visits]
@@ -101,23 +101,23 @@ def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) 
     return Board(
         day=on,
         sections=sections,
-        visits={f"a{visit.id}": visit for visit in visits},
+        visits={item["key"]: visit for item, visit in zip(items, visits, strict=False)},  # they come first
         counts=_counts(items),
     )
 
 
 def _visit_item(visit: VisitRow, words: dict[str, str], *, with_names: bool) -> dict[str, Any]:
-    kind = OF_STATUS[visit.status]
+    kind, key = OF_STATUS[visit.status], str(visit.id)
     item = _placed(visit) | {
-        "key": f"a{visit.id}",
-        "id": str(visit.id),
+        "key": f"a{key}",
+        "id": key,
         "kind": kind,
         "sign": KINDS[kind][0],
         "word": words[kind],
         "who": visit.name if with_names else "",
         "what": visit.visit_type or "",
         "version": version_of({"updated_at": visit.updated_at}),
-        "slot": str(visit.slot or ""),
+        "slot": visit.slot or "",
         "marks": _marks(visit),
     }
     since = visit.checked_in_at if kind == "arrived" else visit.started_at if kind == "with_doctor" else None

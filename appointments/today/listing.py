@@ -1,7 +1,9 @@
 """Items of the board as rows with buttons: for the queue beside the board, and for the list."""
 
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,15 +15,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment
-from appointments.steps import buttons, offered
+from appointments.steps import Desk
 from appointments.today.board import Board
 from appointments.today.choosing import FILTERS, Choice
 from appointments.today.rows import VisitRow
 from doctors.models import Department
-from patients.models import Patient
 
 # What is said of the minutes that have passed since the arrival, the start, or the time of the appointment.
 PASSED = {"arrived": _("waiting %s min"), "with_doctor": _("since %s min"), "booked": _("%s min late")}
+LONG = _("long wait")
 
 SINCE = '<span class="passed" data-since="{since}" data-say="with_doctor"><span class="minutes">{words}</span></span>'
 LATE = (
@@ -62,24 +64,22 @@ def with_buttons(items: Iterable[dict[str, Any]], board: Board, user: Any) -> li
     """The items with their ``buttons``, ``passed`` and ``remarks`` in HTML, which templates would take longer for than
     for all the rest."""
     now = timezone.now()
+    desk = Desk(user, now)
     said = {kind: str(text) for kind, text in PASSED.items()}
+    long = str(LONG)
     made = []
     for item in items:
         row = dict(item)
         if (visit := board.visits.get(item["key"])) is not None:
-            appointment = instance(visit, item["who"])
-            row |= {
-                "appointment": appointment,
-                "buttons": buttons(appointment, offered(appointment, user, now)),
-            }
+            row |= {"is_visit": True, "buttons": desk.buttons(instance(visit), item["who"])}
         if item["kind"] in said:
-            row["passed"] = _passed(item, said[item["kind"]], now)
+            row["passed"] = _passed(item, said[item["kind"]], long, now)
         row["remarks"] = format_html_join(" ", '<span class="mark mark-{}">{}</span>', item["marks"])
         made.append(row)
     return made
 
 
-def _passed(item: dict[str, Any], text: str, now: datetime) -> SafeString:
+def _passed(item: dict[str, Any], text: str, long: str, now: datetime) -> SafeString:
     """The minutes that have passed when the page is made. Its script counts on by ``data-since``."""
     since = item.get("since", item["at"])
     minutes = int((now.timestamp() * 1000 - since) // 60_000)
@@ -91,16 +91,15 @@ def _passed(item: dict[str, Any], text: str, now: datetime) -> SafeString:
         return format_html(SINCE, since=since, words=words)
     limit = settings.WAITING_ALERT_MINUTES
     is_long = " is-long" if minutes >= limit else ""
-    return format_html(WAITING, since=since, limit=limit, is_long=is_long, long=_("long wait"), words=words)
+    return format_html(WAITING, since=since, limit=limit, is_long=is_long, long=long, words=words)
 
 
-def instance(visit: VisitRow, name: str) -> Appointment:
-    """The appointment as far as its row tells, which is all that its buttons need. ``name``: as it is shown."""
+def instance(visit: VisitRow) -> Appointment:
+    """The appointment as far as its row tells, which is all that its buttons need."""
     return Appointment(
         id=visit.id,
         doctor_id=visit.doctor,
-        department=Department(id=visit.department, time_zone=visit.zone),
-        patient=Patient(id=visit.patient, last_name=name),
+        department=_department(visit.department, visit.zone),
         slot_id=visit.slot,
         status=visit.status,
         date=visit.date,
@@ -114,3 +113,8 @@ def instance(visit: VisitRow, name: str) -> Appointment:
         no_show_at=visit.no_show_at,
         updated_at=visit.updated_at,
     )
+
+
+@lru_cache(maxsize=256)
+def _department(key: uuid.UUID, zone: str) -> Department:
+    return Department(id=key, time_zone=zone)

@@ -12,12 +12,12 @@ from datetime import UTC, timedelta
 from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, Count, Func, Q, QuerySet, Sum, Value
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from appointments.models import Appointment
 from appointments.today.choosing import Choice
 from booking_site.core.scope import Scope
-from booking_site.core.sql import SqlCondition
+from booking_site.core.sql import SqlCondition, compiled
 from doctors.models import Doctor
 from scheduling.availability import FREE_TO_STAFF_SQL
 from scheduling.models import AvailableSlot, Closure
@@ -92,47 +92,86 @@ VISIT = (
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What there is of the choice, in the person's scope. ``doctors``: codes, of guests in the department too."""
+    """What is looked at: of a department, if one was chosen, or of ``doctors`` (codes; guests in the department too),
+    as far as the person sees it."""
 
-    doctors: list[str]
-    seats: QuerySet[AvailableSlot]
-    visits: QuerySet[Appointment]
-    closures: QuerySet[Closure]
+    on: dt.date
+    department: uuid.UUID | None
+    doctors: tuple[str, ...]
+    scope: Scope
 
 
 def day_of(choice: Choice, scope: Scope) -> Day:
-    """One query where a department was chosen: who sees patients there. The rest is not read yet."""
-    midnight = dt.datetime.combine(choice.day, dt.time(), UTC)
-    begin, end = midnight - AROUND, midnight + timedelta(days=1) + AROUND
-    seats = AvailableSlot.objects.filter(scope.q())
-    visits = Appointment.objects.filter(scope.q(), date=choice.day, starts_at__gte=begin, starts_at__lt=end)
-    doctors = list(choice.doctors)
+    """One query where a department was chosen: who sees patients there."""
+    doctors = choice.doctors
     if choice.department is not None:
-        seats, visits = seats.filter(department=choice.department), visits.filter(department=choice.department)
-        near = seats.filter(~Q(status__in=["booked", "withdrawn"]), starts_at__gte=begin, starts_at__lt=end)
-        own = Doctor.objects.filter(scope.q(doctor="pk"), department=choice.department)
-        guests = [queryset.order_by().values_list("doctor") for queryset in (near, visits)]
-        doctors = sorted(code for (code,) in own.order_by().values_list("pk").union(*guests))
-    return Day(
-        doctors=doctors,
-        seats=seats.filter(doctor__in=doctors, date=choice.day).order_by("starts_at", "seat", "pk"),
-        visits=visits.filter(doctor__in=doctors).order_by("starts_at", "pk"),
-        closures=Closure.objects.near(midnight, midnight + timedelta(days=1), doctors),
-    )
+        doctors = tuple(sorted(code for (code,) in _doctors_of(choice.day, choice.department, scope)))
+    return Day(on=choice.day, department=choice.department, doctors=doctors, scope=scope)
 
 
 def open_seats_of(day: Day) -> list[SeatRow]:
     """Those that nobody is booked into; of the others the visits tell."""
-    rows = (
-        day.seats.exclude(status="booked")
-        .annotate(is_free=SqlCondition(FREE_TO_STAFF_SQL))
-        .values_list(*SEAT, *SEAT_ONLY)
-    )
-    return [SeatRow(*row) for row in rows]
+    return [SeatRow(*row) for row in _open_seats(day)]
 
 
 def visits_of(day: Day) -> list[VisitRow]:
-    return [VisitRow(*row) for row in day.visits.values_list(*VISIT)]
+    return [VisitRow(*row) for row in _visit_rows(day)]
+
+
+def closures_of(day: Day) -> QuerySet[Closure]:
+    midnight = _midnight(day.on)
+    return Closure.objects.near(midnight, midnight + timedelta(days=1), day.doctors)
+
+
+def stamp_of(day: Day, *about: object) -> str:
+    """Changes when anything does that the pages show of the day: a row, what is free (a hold that ends, a limit that is
+    reached, an hour that has come), a patient's name. One query. ``about``: what else the answer depends on.
+
+    Counting minutes (who waits how long) is for the browser, so that nothing changes here by the minute.
+    """
+    found = sorted(_marks(day))
+    return hashlib.sha256(repr((found, day.doctors, about)).encode()).hexdigest()[:32]
+
+
+# --- queries ---------------------------------------------------------------------------------------------------
+
+
+def _midnight(on: dt.date) -> dt.datetime:
+    return dt.datetime.combine(on, dt.time(), UTC)
+
+
+def _around(on: dt.date) -> dict[str, dt.datetime]:
+    return {"starts_at__gte": _midnight(on) - AROUND, "starts_at__lt": _midnight(on) + timedelta(days=1) + AROUND}
+
+
+@compiled
+def _doctors_of(on: dt.date, department: uuid.UUID, scope: Scope) -> QuerySet:
+    own = Doctor.objects.filter(scope.q(doctor="pk"), department=department)
+    near = AvailableSlot.objects.filter(scope.q(), ~Q(status__in=["booked", "withdrawn"]), department=department)
+    visits = Appointment.objects.filter(scope.q(), department=department, date=on)
+    guests = [rows.filter(**_around(on)).order_by().values_list("doctor") for rows in (near, visits)]
+    return own.order_by().values_list("pk").union(*guests)
+
+
+def _seats(day: Day) -> QuerySet[AvailableSlot]:
+    seats = AvailableSlot.objects.filter(day.scope.q(), doctor__in=day.doctors, date=day.on)
+    return seats if day.department is None else seats.filter(department=day.department)
+
+
+def _visits(day: Day) -> QuerySet[Appointment]:
+    visits = Appointment.objects.filter(day.scope.q(), doctor__in=day.doctors, date=day.on, **_around(day.on))
+    return visits if day.department is None else visits.filter(department=day.department)
+
+
+@compiled
+def _open_seats(day: Day) -> QuerySet:
+    seats = _seats(day).exclude(status="booked").annotate(is_free=SqlCondition(FREE_TO_STAFF_SQL))
+    return seats.order_by("starts_at", "seat", "pk").values_list(*SEAT, *SEAT_ONLY)
+
+
+@compiled
+def _visit_rows(day: Day) -> QuerySet:
+    return _visits(day).order_by("starts_at", "pk").values_list(*VISIT)
 
 
 class RowHash(Func):
@@ -144,23 +183,16 @@ class RowHash(Func):
     output_field = BigIntegerField()
 
 
-def stamp_of(day: Day, *about: object) -> str:
-    """Changes when anything does that the pages show of the day: a row, what is free (a hold that ends, a limit that is
-    reached, an hour that has come), a patient's name. One query. ``about``: what else the answer depends on.
-
-    Counting minutes (who waits how long) is for the browser, so that nothing changes here by the minute.
-    """
-    now = timezone.now()
+@compiled
+def _marks(day: Day) -> QuerySet:
     rows = RowHash("pk", "updated_at")
-    begun = Count("pk", filter=Q(starts_at__lte=now))
-    nothing = Value(0)
+    begun = Count("pk", filter=Q(starts_at__lte=Now()))
     marks = [
-        _mark("seats", day.seats, Sum(rows), Sum(rows, filter=SqlCondition(FREE_TO_STAFF_SQL)), begun),
-        _mark("visits", day.visits, Sum(rows), Sum(RowHash("patient__pk", "patient__updated_at")), begun),
-        _mark("closures", day.closures, Sum(rows), Sum(nothing), Count("pk")),
+        _mark("seats", _seats(day), Sum(rows), Sum(rows, filter=SqlCondition(FREE_TO_STAFF_SQL)), begun),
+        _mark("visits", _visits(day), Sum(rows), Sum(RowHash("patient__pk", "patient__updated_at")), begun),
+        _mark("closures", closures_of(day), Sum(rows), Sum(Value(0)), Count("pk")),
     ]
-    found = sorted(marks[0].union(*marks[1:], all=True))
-    return hashlib.sha256(repr((found, day.doctors, about)).encode()).hexdigest()[:32]
+    return marks[0].union(*marks[1:], all=True)
 
 
 def _mark(kind: str, rows: QuerySet, whole: Any, part: Any, number: Any) -> QuerySet:

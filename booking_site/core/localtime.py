@@ -21,6 +21,7 @@ def instant(local: datetime, zone: str) -> datetime:
     return moment
 
 
+@lru_cache(maxsize=65536)
 def comes_twice(moment: datetime, zone: str) -> bool:
     """Whether clocks in ``zone`` show the same date and time at another instant too, as they do when they go back."""
     local = moment.astimezone(ZoneInfo(zone))

@@ -8,6 +8,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -48,7 +49,7 @@ class Scope:
 
 
 def scope_of(user: Any) -> Scope:
-    """Two queries, once for each user object (that is, request)."""
+    """One query, once for each user object (that is, request)."""
     if (known := getattr(user, "_scope", None)) is not None:
         return known
     scope = _scope_of(user)
@@ -66,10 +67,14 @@ def _scope_of(user: Any) -> Scope:
         return Scope()
     if user.has_perm("doctors.oversee_department"):
         return Scope(everything=True)
-    profile = getattr(user, "staff_profile", None)
-    if profile is None:
+    places = list(
+        get_user_model()
+        ._default_manager.filter(pk=user.pk, staff_profile__isnull=False)
+        .values_list("staff_profile__all_departments", "staff_profile__doctor", "staff_profile__departments")
+    )
+    if not places:
         return Scope()
-    if profile.all_departments:
+    sees_all, doctor, _department = places[0]
+    if sees_all:
         return Scope(everything=True)
-    departments = frozenset(profile.departments.values_list("pk", flat=True))
-    return Scope(departments=departments, doctor=profile.doctor_id or "")
+    return Scope(departments=frozenset(key for _all, _doctor, key in places if key), doctor=doctor or "")

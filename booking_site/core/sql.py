@@ -1,13 +1,17 @@
 """PostgreSQL's own functions as Django expressions: used by models, and so by their migrations."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any, TypeVar, TypeVarTuple
 
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.contrib.postgres.search import SearchVectorField
-from django.db import models
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models
 from django.db.models import Case, Expression, F, Func, Value, When
 from django.db.models.functions import Concat
 
+Arguments = TypeVarTuple("Arguments")
 Q = TypeVar("Q", bound=models.QuerySet[Any])
 
 
@@ -92,3 +96,29 @@ def contains(folded: Expression | F, word: str) -> Like:
 def containing(queryset: Q, folded: Expression | F, word: str) -> Q:
     """Rows in which the folded expression contains ``word``."""
     return queryset.filter(contains(folded, word))
+
+
+def compiled(build: Callable[[*Arguments], models.QuerySet]) -> Callable[[*Arguments], list[tuple[Any, ...]]]:
+    """For a query that is asked every few seconds: the rows of the queryset that ``build`` makes, a ``values_list()``.
+
+    Django takes several times longer to put such a query into SQL than PostgreSQL to answer it, so the SQL is kept for
+    arguments (hashable) that were seen before. What the moment decides must be asked of the database, as ``Now()``.
+    """
+
+    @lru_cache(maxsize=512)
+    def sql_of(*args: *Arguments) -> tuple[str, Any] | None:
+        try:
+            return build(*args).query.sql_with_params()
+        except EmptyResultSet:  # nothing can meet its conditions
+            return None
+
+    @wraps(build)
+    def rows(*args: *Arguments) -> list[tuple[Any, ...]]:
+        statement = sql_of(*args)
+        if statement is None:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(*statement)
+            return cursor.fetchall()
+
+    return rows
