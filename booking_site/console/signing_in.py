@@ -22,7 +22,7 @@ def is_script(request: HttpRequest) -> bool:
 
 
 def refuse_script() -> HttpResponse:
-    detail = _("Your session has ended. Load the page again and sign in.")
+    detail = _("Your session has ended. Sign in again.")
     return JsonResponse({"code": "not_authenticated", "detail": detail}, status=401)
 
 

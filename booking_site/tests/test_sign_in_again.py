@@ -82,6 +82,12 @@ def test_a_form_older_than_the_last_sign_in_is_offered_again_if_it_is_ours(origi
 class TestInTheBrowser:
     pytestmark = BROWSER
 
+    def signs_in_again(self, page):
+        expect(page.get_by_role("status")).to_contain_text("Nothing you typed is lost.")
+        page.get_by_label("Username").fill("reception")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+
     def test_reception_signs_in_again_and_the_appointment_is_cancelled_with_what_was_typed(self, page):
         staff("Reception")
         appointment = booked(patient=PatientFactory(), slot=SlotFactory())
@@ -94,8 +100,44 @@ class TestInTheBrowser:
         expect(page.get_by_role("status")).to_contain_text("Nothing you typed is lost.")
         accessible(page)
         look(page, "sign-in-again")
-        page.get_by_label("Username").fill("reception")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.keyboard.press("Enter")
+        self.signs_in_again(page)
         expect(page.locator(".messagelist")).to_contain_text("Cancelled:")
         assert Appointment.objects.get().cancellation_reason == "has a cold, “again”"
+
+    def test_a_session_that_ends_while_somebody_is_looked_up_loses_nothing_of_the_booking(self, page):
+        staff("Reception")
+        seat = SlotFactory()
+        PatientFactory(first_name="Łucja", last_name="Wójcik", mrn="MRN-0007")
+        sign_in(page)
+        page.goto(f"/admin/appointments/appointment/add/?doctor={seat.doctor_id}")
+        page.get_by_label("Reason").fill("has a cold, “again”")
+        Session.objects.all().delete()
+        page.get_by_role("combobox", name="Who", exact=True).fill("wojcik")
+        expect(page.get_by_role("alert")).to_contain_text("Your session has ended. Nothing you typed is lost.")
+        look(page, "book-session-ended")
+        page.complaints.clear()  # the browser reports the 401
+        page.get_by_role("button", name="Sign in and go on").click()
+        self.signs_in_again(page)
+        expect(page.get_by_role("combobox", name="Who", exact=True)).to_have_value("wojcik")
+        page.get_by_role("combobox", name="Who", exact=True).press("Enter")
+        page.get_by_role("option", name="MRN-0007").click()
+        expect(page.locator(".chosen-patient")).to_contain_text("MRN-0007")
+        page.locator("input[name=slot]").first.check()
+        expect(page.locator("[data-held]")).to_be_visible()
+        assert page.get_by_label("Reason").input_value() == "has a cold, “again”"
+        page.get_by_role("button", name="Book", exact=True).click()
+        expect(page.locator(".messagelist")).to_contain_text("Booked:")
+        assert Appointment.objects.get().reason == "has a cold, “again”"
+
+    def test_a_session_that_ends_while_a_seat_is_held_books_that_seat_after_signing_in(self, page):
+        staff("Reception")
+        seat, patient = SlotFactory(), PatientFactory()
+        sign_in(page)
+        page.goto(f"/admin/appointments/appointment/add/?doctor={seat.doctor_id}&patient={patient.pk}")
+        page.locator("input[name=slot]").first.check()
+        expect(page.locator("[data-held]")).to_be_visible()
+        Session.objects.all().delete()
+        page.get_by_role("button", name="Book", exact=True).click()
+        self.signs_in_again(page)
+        expect(page.locator(".messagelist")).to_contain_text("Booked:")
+        assert Appointment.objects.get().slot_id == seat.pk

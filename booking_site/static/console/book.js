@@ -12,9 +12,11 @@
     const isBooking = Boolean(field("who"));
     form.classList.add("scripted");
 
-    const complain = (text) => {
-        trouble.textContent = text;
+    const again = document.getElementById("book-sign-in");
+    const complain = (text, hasEnded = false) => {
+        trouble.querySelector("span").textContent = text;
         trouble.hidden = !text;
+        again.hidden = !hasEnded;
     };
     const post = async (address, body, headers = {}) => {
         body.set("csrfmiddlewaretoken", field("csrfmiddlewaretoken").value);
@@ -22,6 +24,10 @@
             const answer = await fetch(address, {method: "POST", body, headers});
             if (answer.ok) {
                 return answer;
+            }
+            if (answer.status === 401) {
+                complain(form.dataset.ended, true);
+                return null;
             }
             const isJson = (answer.headers.get("Content-Type") || "").includes("json");
             complain(isJson ? (await answer.json()).detail : form.dataset.lost);
@@ -70,9 +76,9 @@
                 }
             }
         }
-        const again = newer && form.querySelector(`[name=slot][value="${newer}"]`);
-        if (again) {
-            again.checked = true;
+        const chosen = newer && form.querySelector(`[name=slot][value="${newer}"]`);
+        if (chosen) {
+            chosen.checked = true;
         }
         name();
     };
@@ -168,7 +174,7 @@
 
     // --- times, days, and the other fields --------------------------------------------------------------------------
 
-    let soon;
+    let soon, isReady = false; // to be sent as a whole
     form.addEventListener("change", (event) => {
         const {name: changed, value} = event.target;
         if (["reason", "is_urgent", "who", "whose"].includes(changed)) {
@@ -191,6 +197,11 @@
         clearTimeout(soon);
         return look();
     };
+    // The whole form goes to the page to sign in on, which brings it back as it was.
+    again.addEventListener("click", (event) => {
+        event.stopPropagation();
+        isReady = true;
+    });
     form.addEventListener("click", (event) => {
         const pressed = event.target.closest("button[name=day], button[name=goto], button[name=look]");
         if (pressed) {
@@ -251,7 +262,6 @@
 
     // --- sending, once: not before the seat is held, and never by Enter in a field --------------------------------
 
-    let isReady = false;
     form.addEventListener("submit", (event) => {
         if (isReady) {
             isReady = false;
