@@ -22,7 +22,7 @@ def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
     the query (what the page showed).
 
     Answers with a redirect and a message, or, to a script that accepts JSON, with ``{"id", "status", "label",
-    "version"}`` or ``{"code", "detail"}``.
+    "version", "detail"}`` (``detail``: the message) or ``{"code", "detail"}``.
     """
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -44,9 +44,10 @@ def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
     except DomainError as error:
         return _refused(request, error)
     appointment = model_admin.get_object(request, str(appointment.pk))
+    done = step.done % model_admin.label(appointment)
     if _wants_json(request):
-        return JsonResponse(described(appointment))
-    messages.success(request, step.done % model_admin.label(appointment))
+        return JsonResponse(described(appointment) | {"detail": done})
+    messages.success(request, done)
     return _back(request, appointment)
 
 

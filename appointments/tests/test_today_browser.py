@@ -21,6 +21,7 @@ from booking_site.testing.factories import (
     booked,
     staff,
 )
+from scheduling.models import AvailableSlot
 
 pytestmark = BROWSER
 ZONE = "Europe/Berlin"
@@ -140,6 +141,7 @@ def test_an_appointment_is_moved_by_dragging_after_a_question_and_moved_back(pag
     question = page.get_by_role("dialog", name="Move the appointment?")
     expect(question).to_contain_text("09:00, Dr Amara Sena")
     expect(question).to_contain_text("10:00, Dr Ben Okoro")
+    expect(page.locator("#move-differs")).to_be_hidden()
     look(page, "today-move")
     accessible(page)
     question.get_by_role("button", name="Keep as it is").click()
@@ -154,6 +156,46 @@ def test_an_appointment_is_moved_by_dragging_after_a_question_and_moved_back(pag
     page.get_by_role("button", name="Undo").click()
     expect(grace).to_contain_text("09:00")
     assert Appointment.objects.get(pk=clinic["grace"].pk).slot_id == clinic["grace"].slot_id
+
+
+def test_the_question_says_when_the_seat_is_for_something_else_or_of_another_length(page, clinic):
+    short = clinic["seats"]["tomorrow"][5]
+    AvailableSlot.objects.filter(pk=short.pk).update(
+        duration_minutes=20, ends_at=short.starts_at + timedelta(minutes=20)
+    )
+    sign_in(page)
+    page.goto(f"/admin/?date={clinic['tomorrow']}")
+    drag(page, item(page, "Grace Hopper"), page.locator(".ec-event.t-free", has_text="10:00").nth(1))
+    question = page.get_by_role("dialog", name="Move the appointment?")
+    expect(question).to_contain_text("Consultation, 30 min")
+    expect(question).to_contain_text("Consultation, 20 min")
+    expect(page.locator("#move-differs")).to_be_visible()
+
+
+def test_what_a_colleague_does_meanwhile_changes_what_the_open_panel_offers(page, clinic):
+    sign_in(page)
+    item(page, "Ada Byron").click()
+    panel = page.get_by_role("dialog", name="Ada Byron")
+    expect(panel.get_by_role("button", name="Check in")).to_be_visible()
+    operations.check_in(actor=TESTER, appointment_id=clinic["ada"].pk)
+    expect(panel.get_by_role("button", name="Start")).to_be_visible()
+
+
+def test_a_board_left_open_overnight_goes_on_with_the_new_day(page, clinic):
+    page.clock.install()
+    sign_in(page)
+    page.wait_for_event("response", lambda answer: "/today/data/" in answer.url)  # which tells the server's time
+    with page.expect_navigation():
+        page.clock.set_system_time(timezone.now() + timedelta(days=1))
+    expect(page.locator("#today-title")).to_contain_text("Today, ")
+
+
+def test_a_wait_that_grows_long_is_said(page, clinic):
+    operations.check_in(actor=TESTER, appointment_id=clinic["ada"].pk)
+    since = timezone.now() - timedelta(minutes=29, seconds=50)
+    Appointment.objects.filter(pk=clinic["ada"].pk).update(checked_in_at=since)
+    sign_in(page)
+    expect(page.locator("#today-said")).to_have_text("Ada Byron long wait")
 
 
 def test_a_move_that_is_refused_says_why_and_leaves_all_as_it_was(page, clinic):

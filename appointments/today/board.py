@@ -90,7 +90,7 @@ def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) 
     gone = {visit.slot for visit in visits if visit.status == Status.NO_SHOW}
     words = {kind: str(word) for kind, (_sign, word) in KINDS.items()}  # translated once
     items = [_visit_item(visit, words, with_names=with_names) for visit in visits]
-    items += _open_seats([seat for seat in seats if seat.id not in gone], now)
+    items += _open_seats([seat for seat in seats if seat.is_free or seat.id not in gone], now)
     # Where each doctor is to be found on that day.
     rows: list[SeatRow | VisitRow] = [*seats, *visits]
     places = {(row.zone, row.doctor, row.doctor_name, row.department) for row in rows}

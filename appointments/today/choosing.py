@@ -162,6 +162,8 @@ def chosen_by(given: QueryDict, remembered: Any, scope: Scope) -> Chosen:
     form.is_valid()
     asked = form.cleaned_data
     department, doctors = asked.get("department"), asked.get("doctor") or ()
+    if department and list(doctors) == (remembered or {}).get("doctors"):
+        doctors = ()  # still ticked, but a department has been chosen instead
     if not department and not doctors:
         department, doctors = _remembered(remembered, people, scope)
     view = asked.get("view") or (remembered or {}).get("view")

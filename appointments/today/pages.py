@@ -21,7 +21,7 @@ from appointments.exceptions import AppointmentNotFound
 from appointments.models import Appointment
 from appointments.steps import CHANGE
 from appointments.today.board import KINDS, Board, board_of, frame_of
-from appointments.today.choosing import FILTERS, REMEMBERED, Choice, Person, asked_for, chosen_by, people_in
+from appointments.today.choosing import FILTERS, REMEMBERED, Choice, Chosen, Person, asked_for, chosen_by, people_in
 from appointments.today.day_sheet import day_sheet_page
 from appointments.today.listing import PASSED, list_of, queue_of
 from appointments.today.rows import Day, day_of, stamp_of
@@ -74,7 +74,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         "legend": [(kind, *KINDS[kind]) for kind in (*VISIBLE, "closed")],
         "filters": _filters(choice),
         "pieces": parts.pop("pieces"),
-        "script": _script({"config": _config(request, choice), **parts}),
+        "script": _script({"config": _config(request, chosen), **parts}),
         "next_url": f"{reverse('admin:index')}?{choice.query()}",
     }
 
@@ -162,11 +162,14 @@ def _filters(choice: Choice) -> list[dict[str, Any]]:
     return [{"name": name, "word": words[name], "is_shown": name == choice.show} for name in FILTERS]
 
 
-def _config(request: HttpRequest, choice: Choice) -> dict[str, Any]:
+def _config(request: HttpRequest, chosen: Chosen) -> dict[str, Any]:
     """What the script needs to know once."""
-    user = request.user
+    user, choice = request.user, chosen.choice
     return {
         "day": choice.day.isoformat(),
+        "isToday": choice.day == chosen.today,
+        "zone": chosen.zone,
+        "home": reverse("admin:index"),
         "view": choice.view,
         "data": f"{reverse('admin:today_data')}?{choice.query()}",
         "panel": reverse("admin:today_panel", args=[uuid.UUID(int=0)]).replace(str(uuid.UUID(int=0)), "ID"),
@@ -186,7 +189,7 @@ def _config(request: HttpRequest, choice: Choice) -> dict[str, Any]:
             "away": _("The board cannot be refreshed at the moment. What you see may be old."),
             "ended": _("Your session has ended. Load the page again and sign in."),
             "moved": _("Moved: %s."),
-            "done": _("Done: %s."),
+            "minutes": _("%s min"),
             "undo": _("Undo"),
             "undone": _("Undone."),
             "board": _("Board of the day, %s"),

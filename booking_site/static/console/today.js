@@ -32,7 +32,11 @@
     });
 
     // Minutes go by in the browser; the server need not say so.
+    const dayIn = (zone) => new Intl.DateTimeFormat("en-CA", {timeZone: zone}).format(Date.now() + skew); // 2026-11-28
     const tick = () => {
+        if (config.isToday && dayIn(config.zone) !== config.day && !document.querySelector("dialog[open]")) {
+            window.location.replace(config.home); // a new day has begun
+        }
         for (const mark of document.querySelectorAll("#today [data-since]")) {
             const minutes = Math.floor((Date.now() + skew - Number(mark.dataset.since)) / 60000);
             const text = fill(texts[mark.dataset.say], minutes);
@@ -41,7 +45,12 @@
                 words.textContent = text;
             }
             mark.hidden = mark.dataset.say === "booked" && minutes < 1;
-            mark.classList.toggle("is-long", Boolean(mark.dataset.alert) && minutes >= Number(mark.dataset.alert));
+            const isLong = Boolean(mark.dataset.alert) && minutes >= Number(mark.dataset.alert);
+            const waits = mark.closest("#today-queue .who");
+            if (isLong && waits && !mark.classList.contains("is-long")) {
+                $("today-said").textContent = `${waits.querySelector("bdi")?.textContent || ""} ${texts.long}`.trim();
+            }
+            mark.classList.toggle("is-long", isLong);
         }
     };
 
@@ -113,6 +122,12 @@
         }
         if (board) {
             board.draw(data.sections);
+        }
+        if (panel.open) { // what it offers is no longer what can be done
+            const item = data.sections.flatMap((section) => section.items).find(({key}) => key === opened.key);
+            if (item && item.version !== opened.version) {
+                open(item);
+            }
         }
         tick();
     };
@@ -191,7 +206,7 @@
     const undoStep = (done) => async () => {
         const answer = await post(stepUrl(done.id, done.version), {step: "undo"});
         if (answer) {
-            toast(texts.undone);
+            toast(answer.detail);
             await refreshNow();
         }
     };
@@ -206,11 +221,10 @@
             return;
         }
         busy = true;
-        const name = button.getAttribute("aria-label") || button.textContent;
         const done = await post(button.formAction, {step: button.value});
         panel.close();
         if (done) {
-            toast(button.value === "undo" ? texts.undone : fill(texts.done, name), button.value === "undo" ? null : undoStep(done));
+            toast(done.detail, button.value === "undo" ? null : undoStep(done));
             await refreshNow();
         }
         busy = false;
@@ -219,7 +233,9 @@
     // --- the panel of an appointment ---------------------------------------------------------------------------
 
     const panel = $("today-panel");
+    let opened = null;
     const open = async (item) => {
+        opened = item;
         try {
             const answer = await fetch(config.panel.replace("ID", item.id));
             if (!answer.ok || answer.redirected) {
@@ -239,14 +255,13 @@
 
     const question = $("today-move");
     const confirmMove = (item, seat) => {
-        const parts = {
-            who: item.who || item.word,
-            from: `${item.clock}, ${item.doctor_name}`,
-            to: `${seat.clock}, ${seat.doctor_name}`,
-        };
+        const place = ({clock, doctor_name: doctor, what, minutes}) => (
+            [clock, doctor, what, fill(texts.minutes, minutes)].filter(Boolean).join(", "));
+        const parts = {who: item.who || item.word, from: place(item), to: place(seat)};
         for (const [name, text] of Object.entries(parts)) {
             question.querySelector(`[data-part=${name}]`).textContent = text;
         }
+        $("move-differs").hidden = item.what === seat.what && item.minutes === seat.minutes;
         question.returnValue = "";
         question.showModal();
         question.addEventListener("close", async () => {
