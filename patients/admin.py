@@ -1,12 +1,14 @@
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
+from django.db import models
 from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
@@ -43,6 +45,9 @@ class PatientAdmin(RecordAdmin):
         (_("Record"), {"fields": ["is_active", "registered", "changed"]}),
     ]
     readonly_fields = ["registered", "changed"]
+    formfield_overrides = {
+        models.DateField: {"widget": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})},
+    }
 
     def seen(self, request: HttpRequest, rows: Any) -> Any:
         """Patients are the whole hospital's; a clinician sees those who have, or have had, an appointment with them."""
@@ -83,10 +88,13 @@ class PatientAdmin(RecordAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
             kwargs.setdefault("form", RegistrationForm)
-        return super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is not None and "preferred_language" in form.base_fields and obj.language != obj.preferred_language:
+            form.base_fields["preferred_language"].help_text = escape(obj.language)
+        return form
 
     def option_label(self, obj: Patient) -> str:
-        born = f"{_('born')} {obj.dob:%Y-%m-%d}" if obj.dob else ""
+        born = f"{_('born')} {short_day_label(obj.dob)}" if obj.dob else ""
         return ", ".join(filter(None, [str(obj), born, obj.mrn or "", obj.phone]))
 
     @admin.display(description=_("name"))

@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
+from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
@@ -189,6 +190,18 @@ class Patient(IdentifiedRecord):
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def language(self) -> str:
+        """The preferred language by its name; with its code where the name does not tell all of it (``Portuguese
+        (pt-PT)``), by its code alone where there is no name."""
+        code = self.preferred_language
+        try:
+            info = get_language_info(code.lower())
+        except KeyError:
+            return code
+        name = str(info["name_translated"])
+        return name if info["code"] == code.lower() else f"{name} ({code})"
 
     def check_changeable(self) -> None:
         if self.merged_into_id is not None:

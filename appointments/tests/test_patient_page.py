@@ -50,6 +50,21 @@ def test_who_the_patient_is(reception, patient):
     assert "1980-02-29" in page
 
 
+@pytest.mark.parametrize(
+    ("code", "english", "german"),
+    [
+        ("id", "Indonesian", "Indonesisch"),
+        ("pt-PT", "Portuguese (pt-PT)", "Portugiesisch (pt-PT)"),
+        ("pt-BR", "Brazilian Portuguese", "Brasilianisches Portugiesisch"),
+        ("prs", "prs", "prs"),
+    ],
+)
+def test_the_language_is_named_in_that_of_the_reader(reception, patient, code, english, german):
+    Patient.objects.filter(pk=patient.pk).update(preferred_language=code)
+    for language, name in (("en", english), ("de", german)):
+        assert f"<dd>{name}</dd>" in text(reception.get(url(patient), headers={"Accept-Language": language}))
+
+
 def test_upcoming_and_past_appointments_stand_apart(reception, patient):
     ahead = booked(patient=patient, reason="Cough")
     off = booked(patient=patient)

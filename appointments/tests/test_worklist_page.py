@@ -101,7 +101,7 @@ def test_a_row_says_whom_to_call_what_was_why_and_what_could_be(reception, docto
     for shown in (
         "Łucja Wójcik</bdi></a> <span class=\"status status-no_show\">urgent</span>",
         'href="tel:+48601234567">+48 601 234 567<',
-        'href="mailto:lucja@example.org"', "Language: pl.", "Reminders by: SMS, phone", when(appointment),
+        'href="mailto:lucja@example.org"', "Language: Polish.", "Reminders by: SMS, phone", when(appointment),
         "Dr Sena, Consultation. Why: Doctor is ill", f"<b>{when(free)}</b>, Dr Sena",
         "2 days later; same doctor, soonest", page("move", appointment), page("cancel", appointment),
     ):  # fmt: skip

@@ -1,5 +1,7 @@
 """Patients in the console: finding them, and saving them so that the audit log knows."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -97,6 +99,30 @@ def test_what_cannot_be_is_said_and_nothing_is_written(reception, values, messag
     assert not AuditLog.objects.filter(action="patient.created").exists()
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_date_of_birth_is_asked_for_by_the_browser(reception, language):
+    """Without Django's shortcuts: nobody was born "today" by the clock of the server."""
+    patient = PatientFactory(dob="1990-05-17")
+    spoken = {"Accept-Language": language}
+    text = reception.get(change(patient), headers=spoken).content.decode()
+    field = next(tag for tag in re.findall("<input[^>]*>", text) if 'name="dob"' in tag)
+    assert ('type="date"' in field, 'value="1990-05-17"' in field, "vDateField" in text) == (True, True, False)
+    answer = reception.post(change(patient), typed(reception, patient) | {"dob": "1991-13-01"}, headers=spoken)
+    assert list(answer.context["adminform"].form.errors) == ["dob"]
+    answer = reception.post(change(patient), typed(reception, patient) | {"dob": "1991-12-01"}, headers=spoken)
+    assert answer.status_code == 302
+    assert str(Patient.objects.get().dob) == "1991-12-01"
+
+
+def test_the_form_names_the_language_beside_its_code(reception):
+    patient = PatientFactory(preferred_language="id")
+    assert "Indonesian" in reception.get(change(patient)).content.decode()
+    Patient.objects.update(preferred_language="pt-<b>")
+    text = reception.get(change(patient)).content.decode()
+    assert "Portuguese (pt-&lt;b&gt;)" in text
+    assert "pt-<b>" not in text
+
+
 def test_a_refusal_by_the_database_is_said_in_the_form_with_all_that_was_typed(reception, monkeypatch):
     """Two receptionists register the same record number in the same moment: the form has checked, the other was
     faster. Here the check is left out instead."""
@@ -122,6 +148,13 @@ def test_a_patient_leads_to_booking_and_to_the_appointments(reception):
 def options(client, text: str) -> list[str]:
     query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient", "term": text}
     return [one["id"] for one in client.get("/admin/autocomplete/", query).json()["results"]]
+
+
+def test_the_autocomplete_writes_dates_as_the_reader_does(reception):
+    PatientFactory(first_name="Zoe", last_name="Hanse", dob="1990-05-17")
+    query = {"app_label": "appointments", "model_name": "appointment", "field_name": "patient", "term": "hanse"}
+    answer = reception.get("/admin/autocomplete/", query, headers={"Accept-Language": "de"})
+    assert [one["text"] for one in answer.json()["results"]] == ["Zoe Hanse, geboren 17.05.1990"]
 
 
 def test_the_list_and_the_autocomplete_show_the_best_first(reception):
