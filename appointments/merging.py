@@ -9,7 +9,7 @@ holds ``FOR KEY SHARE``, so the one waits for the other (see ``operations.BOOK``
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Q
@@ -31,7 +31,7 @@ from patients.exceptions import PatientMerged
 from patients.models import Patient, PatientMerge
 
 SURVIVOR, DUPLICATE, BOTH = "survivor", "duplicate", "both"
-# What belongs together is filled from the duplicate together: never one company's number beside another's name.
+# What belongs together is taken from one record together: never one company's number beside another's name.
 GROUPS = (
     *(("first_name", "last_name"), ("dob",), ("mrn",), ("phone",), ("email",), ("preferred_language",)),
     *(("remind_by_email",), ("remind_by_sms",), ("remind_by_phone",), ("insurance_provider", "insurance_id")),
@@ -43,11 +43,18 @@ NOTHING = (None, "")
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What taking a merge back did. ``kept``: fields that somebody has changed since, and that stay as they are."""
+    """What taking a merge back did. ``kept``: fields that somebody has changed since, and that stay as they are.
+
+    ``changed``: as of ``PatientMerge``. ``made_since``: how many appointments have been made for the survivor since the
+    merge, and stay with it. ``numbers``: record numbers that neither of the two has any more.
+    """
 
     merge: PatientMerge
-    moved: int
-    kept: tuple[str, ...]
+    moved: int = 0
+    kept: tuple[str, ...] = ()
+    changed: dict[str, Any] = field(default_factory=dict)
+    made_since: int = 0
+    numbers: tuple[str, ...] = ()
 
 
 @operation("patient.merged")
@@ -61,9 +68,10 @@ def merge(
 ) -> PatientMerge:
     """Merge the duplicate into the survivor. Merging them again is harmless.
 
-    ``choices``: for a field of FIELDS, whose value the survivor has afterwards (``survivor``, ``duplicate``; for notes
-    also ``both``); without one, what ``chosen_by_default`` says. A record number is never lost: when the duplicate's is
-    taken, the closed record gets the survivor's. ``expected_versions``: of both records.
+    ``choices``: for a field of FIELDS and those of its group, whose value the survivor has afterwards (``survivor``,
+    ``duplicate``; for notes also ``both``); without one, what ``chosen_by_default`` says. The survivor is open when
+    either of the two was. A record number is never lost: when the duplicate's is taken, the closed record gets the
+    survivor's. ``expected_versions``: of both records.
 
     Raises PatientNotFound, PatientMerged, PatientsDoubleBooked, Invalid, PreconditionFailed.
     """
@@ -105,8 +113,9 @@ def merge(
 def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
     """Take a merge back: reopen the duplicate, and give it those of its appointments that the survivor still has.
 
-    Fields that the merge has changed become what they were, unless somebody has changed them since. Undoing twice is
-    harmless. Raises MergeNotFound; MergeNotUndoable when the survivor has itself been merged since.
+    Fields that the merge has changed become what they were, unless somebody has changed them since. The record numbers
+    go back together; when the survivor's has been changed, the duplicate gets its own back if nobody has it. Undoing
+    twice is harmless. Raises MergeNotFound; MergeNotUndoable when the survivor has itself been merged since.
     """
     found = PatientMerge.objects.filter(pk=merge_id).first()
     if found is None:
@@ -115,15 +124,16 @@ def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
     records = _lock_patients(Q(pk__in=[found.survivor_id, found.duplicate_id, *found.repointed]))
     made = PatientMerge.objects.select_for_update(no_key=True).get(pk=merge_id)
     if made.undone_at is not None:
-        return Undone(made, 0, ())
+        return Undone(made)
     survivor, duplicate = records[made.survivor_id], records[made.duplicate_id]
     if survivor.merged_into_id is not None:
         raise MergeNotUndoable(survivor.merged_into_id)
     values, kept = _as_before(survivor, made.changed[SURVIVOR])
     closed, others = _as_before(duplicate, made.changed[DUPLICATE])
-    if "mrn" in kept or "mrn" in others:  # the two numbers go back together, or stay
+    if "mrn" in others or ("mrn" in kept and not _is_free(closed.get("mrn"))):
         values.pop("mrn", None)
         closed.pop("mrn", None)
+    changed = {DUPLICATE: _changes(duplicate, closed), SURVIVOR: _changes(survivor, values)}
     if "mrn" in values:
         _write(survivor, {"mrn": None})
     _write(duplicate, closed, merged_into=None)
@@ -133,7 +143,15 @@ def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
     moved = _give(Appointment.objects.filter(pk__in=made.moved, patient=survivor), duplicate)
     made.undone_at, made.undone_by = timezone.now(), str(actor)
     made.save(update_fields=["undone_at", "undone_by"])
-    undone = Undone(made, len(moved), tuple(name for name in FIELDS if name in {*kept, *others}))
+    before = {fields["mrn"][0] for fields in made.changed.values() if "mrn" in fields}
+    undone = Undone(
+        merge=made,
+        moved=len(moved),
+        kept=tuple(name for name in (*FIELDS, "is_active") if name in {*kept, *others}),
+        changed=changed,
+        made_since=Appointment.objects.filter(patient=survivor, created_at__gt=made.merged_at).count(),
+        numbers=tuple(sorted(before - {None, survivor.mrn, duplicate.mrn})),
+    )
     signals.patients_unmerged.send(sender=unmerge, actor=actor, undone=undone)
     return undone
 
@@ -163,9 +181,17 @@ def chosen_by_default(survivor: Patient, duplicate: Patient) -> dict[str, str]:
 
 
 def merged_values(survivor: Patient, duplicate: Patient, choices: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of the survivor that the merge changes. Raises Invalid for a choice that there is not."""
+    """The fields of the survivor that the merge changes. Raises Invalid for a choice that there is not, and for choices
+    that differ within a group."""
     chosen = chosen_by_default(survivor, duplicate) | dict(choices)
-    values = {}
+    for group in GROUPS:
+        given = {choices[name] for name in group if name in choices}
+        if len(given) > 1:
+            labels = ", ".join(str(_field(name).verbose_name) for name in group)
+            raise Invalid(_("These belong together, take them from one record: %s.") % labels, code="invalid_choice")
+        for choice in given:
+            chosen |= dict.fromkeys(group, choice)
+    values: dict[str, Any] = {"is_active": survivor.is_active or duplicate.is_active}
     for name, choice in chosen.items():
         if name not in FIELDS or choice not in (
             (SURVIVOR, DUPLICATE, BOTH) if name == "notes" else (SURVIVOR, DUPLICATE)
@@ -222,6 +248,10 @@ def _as_before(record: Patient, changed: Mapping[str, list[Any]]) -> tuple[dict[
     """The values to restore; and the names of fields that are no longer as the merge has left them."""
     since = [name for name, (_, left) in changed.items() if _plain(getattr(record, name)) != left]
     return {name: _field(name).to_python(old) for name, (old, _) in changed.items() if name not in since}, since
+
+
+def _is_free(mrn: str | None) -> bool:
+    return mrn is not None and not Patient.objects.filter(mrn=mrn).exists()
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.dispatch import receiver
 
 from appointments import signals as appointments
-from appointments.merging import SURVIVOR, Undone
+from appointments.merging import DUPLICATE, SURVIVOR, Undone
 from audit.models import AuditLog
 from audit.receivers import row, values, write
 from booking_site.core import signals as core
@@ -25,18 +25,13 @@ def viewed(sender: type[Model], actor: Actor, pk: Any, **kwargs: Any) -> None:
 
 @receiver(appointments.patients_merged)
 def merged(actor: Actor, merge: PatientMerge, **kwargs: Any) -> None:
-    changed = merge.changed[SURVIVOR]
-    details = {
-        "old": values({name: old for name, (old, _) in changed.items()}),
-        "new": values({name: new for name, (_, new) in changed.items()}) | _counts(merge, len(merge.moved)),
-    }
-    _both(actor, merge, ("patient.merged", "patient.merged_into"), details)
+    _both(actor, merge, ("patient.merged", "patient.merged_into"), merge.changed, _counts(merge, len(merge.moved)))
 
 
 @receiver(appointments.patients_unmerged)
 def unmerged(actor: Actor, undone: Undone, **kwargs: Any) -> None:
-    details = {"new": _counts(undone.merge, undone.moved) | {"kept": list(undone.kept)}}
-    _both(actor, undone.merge, ("patient.unmerged", "patient.reopened"), details)
+    counts = _counts(undone.merge, undone.moved) | {"kept": list(undone.kept)}
+    _both(actor, undone.merge, ("patient.unmerged", "patient.reopened"), undone.changed, counts)
 
 
 def _counts(merge: PatientMerge, appointments: int) -> dict[str, Any]:
@@ -44,13 +39,17 @@ def _counts(merge: PatientMerge, appointments: int) -> dict[str, Any]:
     return values(ids) | {"appointments": appointments, "repointed": len(merge.repointed)}
 
 
-def _both(actor: Actor, merge: PatientMerge, actions: tuple[str, str], details: dict[str, Any]) -> None:
-    """A row on each of the two records: each has it in its own trail, whatever becomes of the other."""
-    keys = (merge.survivor_id, merge.duplicate_id)
-    rows = [
-        row(actor=actor, action=action, object_type="patient", object_id=key, details=details)
-        for action, key in zip(actions, keys, strict=True)
-    ]
+def _both(
+    actor: Actor, merge: PatientMerge, actions: tuple[str, str], changed: dict[str, Any], counts: dict[str, Any]
+) -> None:
+    """A row on each of the two records, with what changed of it: each has it in its own trail, whatever becomes of the
+    other."""
+    rows = []
+    for action, key, which in zip(actions, (merge.survivor_id, merge.duplicate_id), (SURVIVOR, DUPLICATE), strict=True):
+        old = values({name: before for name, (before, _) in changed[which].items()})
+        new = values({name: after for name, (_, after) in changed[which].items()})
+        details = {"old": old, "new": new | counts}
+        rows.append(row(actor=actor, action=action, object_type="patient", object_id=key, details=details))
     AuditLog.objects.bulk_create(rows)
 
 

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from appointments import operations
 from appointments.exceptions import (
@@ -130,6 +131,20 @@ def test_a_field_can_be_chosen_from_the_duplicate(pair):
     assert pair[0].last_name == "Biron"
 
 
+@pytest.mark.parametrize("field", ["insurance_provider", "insurance_id"])
+def test_what_belongs_together_is_taken_from_one_record(pair, field):
+    Patient.objects.filter(pk=pair[0].pk).update(insurance_provider="North", insurance_id="N-1")
+    Patient.objects.filter(pk=pair[1].pk).update(insurance_provider="South", insurance_id="S-1")
+    joined(pair, choices={field: "duplicate"})
+    assert (pair[0].insurance_provider, pair[0].insurance_id) == ("South", "S-1")
+
+
+def test_choices_that_differ_within_what_belongs_together_are_refused(pair):
+    with pytest.raises(Invalid, match="take them from one record: insurance provider, insurance number"):
+        joined(pair, choices={"insurance_provider": "duplicate", "insurance_id": "survivor"})
+    assert Patient.objects.surviving().count() == 2
+
+
 @pytest.mark.parametrize("choices", [{"is_active": "duplicate"}, {"phone": "both"}, {"phone": "neither"}])
 def test_a_choice_that_there_is_not_is_refused(pair, choices):
     with pytest.raises(Invalid):
@@ -153,6 +168,18 @@ def test_notes_too_long_for_one_record_stay_the_survivors_and_are_not_cut(pair):
 
 
 @pytest.mark.parametrize(
+    ("mine", "other", "is_open"), [(True, True, True), (True, False, True), (False, True, True), (False, False, False)]
+)
+def test_the_survivor_is_open_when_either_was(pair, mine, other, is_open):
+    for record, active in zip(pair, (mine, other), strict=True):
+        Patient.objects.filter(pk=record.pk).update(is_active=active)
+    made = joined(pair)
+    assert (pair[0].is_active, pair[1].is_active) == (is_open, False)
+    taken_back(made, *pair)
+    assert (pair[0].is_active, pair[1].is_active) == (mine, other)
+
+
+@pytest.mark.parametrize(
     ("mine", "other", "choices", "after"),
     [
         ("M-1", "M-2", {}, ("M-1", "M-2")),
@@ -168,6 +195,28 @@ def test_no_record_number_is_lost(pair, mine, other, choices, after):
     assert (pair[0].mrn, pair[1].mrn) == after
     taken_back(made, *pair)
     assert (pair[0].mrn, pair[1].mrn) == (mine, other)
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "choices", "holder", "after", "numbers"),
+    [
+        (None, "M-2", {}, False, ("M-9", "M-2"), ()),
+        (None, "M-2", {}, True, ("M-9", None), ("M-2",)),
+        ("M-1", "M-2", {"mrn": "duplicate"}, False, ("M-9", "M-2"), ("M-1",)),
+        ("M-1", None, {"mrn": "duplicate"}, False, ("M-9", "M-1"), ()),
+    ],
+)
+def test_a_number_corrected_since_leaves_the_duplicate_its_own(pair, mine, other, choices, holder, after, numbers):
+    for record, mrn in zip(pair, (mine, other), strict=True):
+        Patient.objects.filter(pk=record.pk).update(mrn=mrn)
+    made = joined(pair, choices=choices)
+    pair[0].mrn = "M-9"
+    save_record(actor=TESTER, instance=pair[0], fields=["mrn"])
+    if holder:  # somebody else has the number by now
+        PatientFactory(mrn="M-2")
+    undone = taken_back(made, *pair)
+    assert (pair[0].mrn, pair[1].mrn) == after
+    assert (undone.numbers, undone.kept) == (numbers, ("mrn",))
 
 
 def test_the_record_number_of_the_duplicate_finds_the_survivor(pair):
@@ -255,12 +304,25 @@ def test_what_was_merged_comes_apart_again(pair):
     mine, theirs = booked(patient=pair[0]), booked(patient=pair[1])
     made = joined(pair)
     later = booked(patient=pair[0])
+    Appointment.objects.filter(pk=later.pk).update(created_at=timezone.now())  # not as the transaction of the test
     undone = taken_back(made, *pair)
-    assert (undone.moved, undone.kept) == (1, ())
+    assert (undone.moved, undone.kept, undone.made_since) == (1, (), 1)
     assert (visits(pair[0]), visits(pair[1])) == ({mine.pk, later.pk}, {theirs.pk})
     assert (pair[1].is_active, pair[1].merged_into, pair[1].phone, pair[0].phone) == (True, None, "030 2", "")
     assert actions(pair[0])[-2:] == ["patient.merged", "patient.unmerged"]
     assert actions(pair[1])[-2:] == ["patient.merged_into", "patient.reopened"]
+
+
+def test_the_log_tells_of_each_record_what_changed_of_it(pair):
+    Patient.objects.filter(pk=pair[1].pk).update(phone="030 2", mrn="M-2")
+    taken_back(joined(pair))
+    rows = AuditLog.objects.filter(object_type="patient", details__has_key="old")
+    assert {row.action: set(row.details["old"]) for row in rows} == {
+        "patient.merged": {"mrn", "phone"},
+        "patient.merged_into": {"is_active", "mrn"},
+        "patient.unmerged": {"mrn", "phone"},
+        "patient.reopened": {"is_active", "mrn"},
+    }
 
 
 def test_taking_back_twice_is_harmless(pair):
