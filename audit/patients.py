@@ -3,8 +3,11 @@
 import uuid
 from collections.abc import Collection
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Model
+from django.conf import settings
+from django.db.models import Count, Max, Model
+from django.db.models.functions import TruncDate
 from django.dispatch import receiver
 
 from appointments import signals as appointments
@@ -13,8 +16,10 @@ from audit.models import AuditLog
 from audit.receivers import row, values, write
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor
-from booking_site.core.trail import Entry
+from booking_site.core.trail import Change, Trail, View
 from patients.models import PatientMerge
+
+WHO = ("user_id", "user_kind", "user_name")
 
 
 @receiver(core.record_viewed)
@@ -54,9 +59,24 @@ def _both(
 
 
 @receiver(core.trail_wanted)
-def trail(sender: type[Model], keys: Collection[uuid.UUID], limit: int, **kwargs: Any) -> list[Entry]:
-    rows = AuditLog.objects.filter(object_type=sender._meta.model_name, object_id__in=[str(key) for key in keys])
-    found = rows.order_by("-timestamp", "-id").only(
-        "timestamp", "user_id", "user_kind", "user_name", "action", "status"
+def trail(sender: type[Model], keys: Collection[uuid.UUID], limit: int, **kwargs: Any) -> Trail:
+    kind = sender._meta.model_name or ""
+    rows = AuditLog.objects.filter(object_type=kind, object_id__in=[str(key) for key in keys])
+    viewed = f"{kind}.viewed"
+    changes = rows.exclude(action=viewed).order_by("-timestamp", "-id")
+    views = (
+        rows.filter(action=viewed)
+        .values(*WHO, day=TruncDate("timestamp", tzinfo=ZoneInfo(settings.TIME_ZONE)))
+        .annotate(times=Count("pk"), last=Max("timestamp"))
+        .order_by("-last")
     )
-    return [Entry(each.timestamp, each.who, each.action, each.status) for each in found[:limit]]
+    return Trail(
+        changes=[
+            Change(each.timestamp, each.who, each.action, each.status, tuple(each.details.get("old", ())))
+            for each in changes[:limit]
+        ],
+        views=[
+            View(each["last"], AuditLog(**{name: each[name] for name in WHO}).who, each["times"])
+            for each in views[:limit]
+        ],
+    )

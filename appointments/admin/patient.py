@@ -1,6 +1,7 @@
 """The page of a patient: who they are, their appointments, what reception should know, and who looked at the record."""
 
 import uuid
+from collections.abc import Collection
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,7 +30,6 @@ from patients.models import Patient, PatientMerge
 PER_PAGE = 20
 VIEW, CHANGE, MERGE = "patients.view_patient", "patients.change_patient", "patients.merge_patient"
 DONE = {
-    "patient.viewed": _("looked at the record"),
     "patient.created": _("registered the patient"),
     "patient.updated": _("changed the record"),
     "patient.merged": _("merged another record into this one"),
@@ -128,7 +128,7 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
         context |= {"form": form, "version": shown or version_of(patient)}
         context |= {"similar": lookalikes(patient), "merges": [(each, moment_html(each.merged_at)) for each in merges]}
     if may_change or context["may_see_log"]:
-        context["trail"] = _trail(patient)
+        context |= _trail(patient)
     return context
 
 
@@ -146,10 +146,19 @@ def _listed(request: HttpRequest, name: str, label: Any, appointments: Any, scop
     return {"name": name, "label": label, "page": page, "visits": seen(page.object_list, scope)}
 
 
-def _trail(patient: Patient) -> list[tuple[str, str, Any, str]]:
-    """When, who, what and with what outcome; of the records merged into this one, too."""
+def _trail(patient: Patient) -> dict[str, Any]:
+    """Who changed what, and who looked; of the records merged into this one, too. When, who, and what of it."""
     keys = [patient.pk, *Patient.objects.filter(merged_into=patient).values_list("pk", flat=True)]
-    return [
-        (moment_html(each.moment), each.who, DONE.get(each.action, each.action), each.status)
-        for each in trail_of(Patient, keys)
-    ]
+    trail = trail_of(Patient, keys)
+    return {
+        "changes": [
+            (moment_html(each.moment), each.who, DONE.get(each.action, each.action), labels(each.fields), each.status)
+            for each in trail.changes
+        ],
+        "views": [(moment_html(each.moment), each.who, each.times) for each in trail.views],
+    }
+
+
+def labels(names: Collection[str]) -> str:
+    """What the fields of a patient are called, in their order."""
+    return ", ".join(str(field.verbose_name) for field in Patient._meta.concrete_fields if field.attname in names)

@@ -1,6 +1,7 @@
 """The page of a patient: what it shows to whom, the notes, and what the audit log learns of it."""
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -9,7 +10,9 @@ from appointments import operations
 from appointments.merging import merge
 from appointments.models import Appointment
 from audit.models import AuditLog
+from booking_site.core.actor import Actor
 from booking_site.core.operations import save_record, version_of
+from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import day_label
 from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days, staff
 from patients.models import Patient
@@ -216,22 +219,60 @@ def test_every_look_at_a_record_is_a_row(reception, patient, api):
     assert [row.user_name for row in rows.order_by("id")] == ["reception"] * 3 + ["test client"]
 
 
-def test_the_page_tells_who_looked_and_who_changed(reception, patient):
-    save_record(actor=TESTER, instance=patient, fields=["first_name"])
+def test_the_page_tells_who_looked_and_who_changed_which_fields(reception, patient):
+    patient.first_name, patient.phone = "Augusta", "030 1"
+    save_record(actor=TESTER, instance=patient, fields=["phone", "first_name"])
     reception.post(url(patient), {"notes": "New", "version": version_of(patient)})
-    trail = reception.get(url(patient)).context["trail"]
-    assert [(who, str(what)) for _, who, what, _ in trail] == [
-        ("reception", "looked at the record"),
-        ("reception", "changed the record"),
+    answer = reception.get(url(patient))
+    assert [(who, str(what), fields) for _, who, what, fields, _ in answer.context["changes"]] == [
+        ("reception", "changed the record", "notes"),
+        ("tests", "changed the record", "first name, phone"),
     ]
+    assert [(who, times) for _, who, times in answer.context["views"]] == [("reception", 1)]
+    assert "changed the record: first name, phone" in text(answer)
+    assert "030 1" not in text(answer).partition("Newest changes")[2]
 
 
-def test_the_trail_holds_20_and_those_of_merged_records(reception, patient):
-    old = PatientFactory()
-    for _ in range(21):
-        reception.get(url(old))
+def test_looks_of_one_person_on_one_day_are_one_line(reception, patient, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+    with time_machine.travel("2026-03-01 22:50Z", tick=False):  # ten to midnight in Berlin
+        record_viewed.send(sender=Patient, actor=TESTER, pk=patient.pk)
+    with time_machine.travel("2026-03-01 23:10Z", tick=False) as clock:
+        for _ in range(2):
+            record_viewed.send(sender=Patient, actor=TESTER, pk=patient.pk)
+            clock.shift(60)
+    reception.get(url(patient))
+    answer = reception.get(url(patient))
+    assert [(who, times) for _, who, times in answer.context["views"]] == [("reception", 2), ("tests", 2), ("tests", 1)]
+    assert "looked at the record, 2 times" in text(answer)
+
+
+def test_no_change_is_lost_among_the_looks_and_each_list_ends_at_20(reception, patient):
+    save_record(actor=TESTER, instance=renamed(patient, "Augusta"), fields=["first_name"])
+    for number in range(22):
+        record_viewed.send(sender=Patient, actor=Actor(kind="user", id=str(number), name=f"U{number}"), pk=patient.pk)
+    context = reception.get(url(patient)).context
+    assert (len(context["changes"]), len(context["views"])) == (1, 20)
+    for number in range(22):
+        save_record(actor=TESTER, instance=renamed(patient, f"Ada {number}"), fields=["first_name"])
+    assert len(reception.get(url(patient)).context["changes"]) == 20
+
+
+def renamed(patient, name):
+    patient.first_name = name
+    return patient
+
+
+def test_the_trail_holds_those_of_merged_records(reception, patient):
+    old = PatientFactory(phone="030 1")
+    record_viewed.send(sender=Patient, actor=TESTER, pk=old.pk)
     merge(actor=TESTER, survivor_id=patient.pk, duplicate_id=old.pk)
-    assert len(reception.get(url(patient)).context["trail"]) == 20
+    context = reception.get(url(patient)).context
+    assert [who for _, who, _ in context["views"]] == ["reception", "tests"]
+    assert {(str(what), fields) for _, _, what, fields, _ in context["changes"]} == {
+        ("merged another record into this one", ""),
+        ("merged this record into another one", "active"),
+    }
 
 
 def test_the_page_takes_the_same_queries_however_much_there_is(reception, patient):

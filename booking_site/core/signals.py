@@ -4,8 +4,8 @@
     sender: the model; actor: Actor; instance; changes: ``{field: (old, new)}``; created: bool
 ``record_viewed``: somebody was shown a record that is about a person; inside the request that showed it.
     sender: the model; actor: Actor; pk: the record's key
-``trail_wanted``: a page asks what the audit log tells of records; who keeps one answers with [core.trail.Entry].
-    sender: the model; keys: of the records; limit: int, newest first
+``trail_wanted``: a page asks what the audit log tells of records; who keeps one answers with a core.trail.Trail.
+    sender: the model; keys: of the records; limit: int, of changes and of views each
 ``refused``: an operation ended with a domain error; *after* its transaction has rolled back.
     sender: the operation (a function); actor: Actor; action: the dotted name it would have had;
     error: DomainError; subject: the operation's identifiers, ``{"patient_id": ..., "slot_id": ...}``

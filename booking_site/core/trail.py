@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,17 +12,36 @@ from booking_site.core import signals
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """``action``: dotted, such as ``patient.viewed``; ``status``: ``success``, ``failure`` or ``denied``."""
+class Change:
+    """``action``: dotted, such as ``patient.updated``; ``status``: ``success``, ``failure`` or ``denied``; ``fields``:
+    the names of those that were there before and have changed."""
 
     moment: datetime
     who: str
     action: str
     status: str
+    fields: tuple[str, ...]
 
 
-def trail_of(model: type[Model], keys: Collection[uuid.UUID], limit: int = 20) -> list[Entry]:
-    """Who did what with these records of one kind, newest first. Empty where nothing keeps a log."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """All looks of one person on one day of the hospital. ``moment``: of the last; ``times``: how many."""
+
+    moment: datetime
+    who: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Newest first. Views are apart: however many there are, no change is lost among them."""
+
+    changes: list[Change] = field(default_factory=list)
+    views: list[View] = field(default_factory=list)
+
+
+def trail_of(model: type[Model], keys: Collection[uuid.UUID], limit: int = 20) -> Trail:
+    """Who changed and who saw these records of one kind, as many as ``limit`` of each. Empty where nothing keeps a
+    log."""
     answers: list[Any] = signals.trail_wanted.send(sender=model, keys=keys, limit=limit)
-    entries: list[Entry] = [entry for _, answer in answers for entry in answer]
-    return sorted(entries, key=lambda entry: entry.moment, reverse=True)[:limit]
+    return next((answer for _, answer in answers), Trail())
