@@ -4,6 +4,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from booking_site.core.errors import Conflict, Invalid, NotFound
+from booking_site.core.wallclock import short_day_label
 
 
 class AppointmentNotFound(NotFound):
@@ -109,7 +110,9 @@ class PatientsDoubleBooked(Conflict):
     code = "patient_double_booked"
 
     def __init__(self, first: Any, second: Any) -> None:
-        one, other = (f"{visit.date} {visit.time:%H:%M}, {visit.doctor.name}" for visit in (first, second))
+        one, other = (
+            f"{short_day_label(visit.date)} {visit.time:%H:%M}, {visit.doctor.name}" for visit in (first, second)
+        )
         super().__init__(
             _("These appointments overlap: %(one)s, and %(other)s. Cancel or move one of them first.")
             % {"one": one, "other": other}

@@ -18,10 +18,12 @@ CAME = (Status.CHECKED_IN, Status.IN_PROGRESS, Status.COMPLETED)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One line of the list. ``is_seen``: whether the person may see more of it than its time."""
+    """One line of the list. ``is_seen``: whether the person may see more of it than its time; ``unseen_as``: what it is
+    called if not."""
 
     appointment: Appointment
     is_seen: bool
+    unseen_as: str
 
     @property
     def when(self) -> str:
@@ -44,8 +46,9 @@ def _of(patient: Patient) -> Any:
 
 
 def seen(appointments: Any, scope: Scope) -> list[Visit]:
+    others = _("Appointment with somebody else") if scope.is_own_only else _("Appointment in another department")
     return [
-        Visit(visit, scope.allows(department_id=visit.department_id, doctor_id=visit.doctor_id))
+        Visit(visit, scope.allows(department_id=visit.department_id, doctor_id=visit.doctor_id), others)
         for visit in appointments
     ]
 

@@ -3,6 +3,7 @@
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -13,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from appointments.admin.patient import MERGE, lookalikes, may_open, patient_url
-from appointments.merging import BOTH, DUPLICATE, FIELDS, SURVIVOR, chosen_by_default, clashes, merge, unmerge
+from appointments.admin.patient import MERGE, labels, lookalikes, may_open, patient_url
+from appointments.merging import BOTH, DUPLICATE, FIELDS, GROUPS, SURVIVOR, chosen_by_default, clashes, merge, unmerge
 from appointments.models import Appointment
 from appointments.visits import seen, upcoming
 from booking_site.core.actor import actor_of
@@ -23,6 +24,7 @@ from booking_site.core.errors import DomainError
 from booking_site.core.operations import version_of
 from booking_site.core.scope import scope_of
 from booking_site.core.signals import record_viewed
+from booking_site.core.wallclock import short_day_label
 from patients.models import Patient, PatientMerge
 
 
@@ -41,8 +43,9 @@ class OtherForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One field of the two records side by side, as texts. ``choice``: whose value the record has afterwards, where
-    they differ; ``offers_both``: whether it can have that of both."""
+    """A group of fields of the two records side by side, as texts. ``name``: of the first, which stands for the others.
+    ``choice``: whose values the record has afterwards, where they differ; ``offers_both``: whether it can have those of
+    both."""
 
     name: str
     label: str
@@ -60,7 +63,8 @@ def merge_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) ->
     """Query: ``other`` (the other record's id), ``stays`` (the id of the one that stays; without it, the one with more
     appointments, or the older).
 
-    POST merges: ``choice_<field>`` as in ``merging.merge``, ``version`` of each of the two as they were shown.
+    POST merges: ``choice_<field>`` as in ``merging.merge``, of the first field of a group for all of it; ``version`` of
+    each of the two as they were shown.
     """
     if not request.user.has_perm(MERGE):
         raise PermissionDenied
@@ -124,18 +128,19 @@ def _preview(request: HttpRequest, patient: Patient, survivor: Patient, duplicat
     chosen = chosen_by_default(survivor, duplicate)
     lines = [
         Line(
-            name=name,
-            label=_label(name),
-            survivor=_text(getattr(survivor, name)),
-            duplicate=_text(getattr(duplicate, name)),
-            choice=chosen[name],
-            offers_both=chosen[name] == BOTH,
+            name=group[0],
+            label=labels(group),
+            survivor=_texts(survivor, group),
+            duplicate=_texts(duplicate, group),
+            choice=chosen[group[0]],
+            offers_both=chosen[group[0]] == BOTH,
         )
-        for name in FIELDS
+        for group in GROUPS
     ]
     moving = upcoming(duplicate, timezone.now())
     return {
         "title": _("Merge two records"),
+        "reopens": duplicate.is_active and not survivor.is_active,
         "patient": patient,
         "survivor": survivor,
         "duplicate": duplicate,
@@ -148,14 +153,17 @@ def _preview(request: HttpRequest, patient: Patient, survivor: Patient, duplicat
     }
 
 
-def _label(name: str) -> str:
-    return str(Patient._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+def _texts(record: Patient, group: tuple[str, ...]) -> str:
+    """Each on a line of its own; empty when all are."""
+    texts = [_text(record, name) for name in group]
+    return "\n".join(text or str(_("(empty)")) for text in texts) if any(texts) else ""
 
 
-def _text(value: Any) -> str:
+def _text(record: Patient, name: str) -> str:
+    value = record.language if name == "preferred_language" else getattr(record, name)
     if isinstance(value, bool):
         return str(_("yes") if value else _("no"))
-    return str(value or "")
+    return short_day_label(value) if isinstance(value, date) else str(value or "")
 
 
 def unmerge_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
@@ -183,6 +191,15 @@ def unmerge_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) 
     )
     messages.success(request, said % undone.moved)
     if undone.kept:
-        labels = ", ".join(_label(name) for name in undone.kept)
-        messages.warning(request, _("Changed since, and left as it is: %s.") % labels)
+        messages.warning(request, _("Changed since, and left as it is: %s.") % labels(undone.kept))
+    if undone.numbers:
+        numbers = ", ".join(undone.numbers)
+        messages.warning(request, _("Neither of the two records has this record number any more: %s.") % numbers)
+    if undone.made_since:
+        said = ngettext(
+            "%d appointment was made since the merge and stays with this record. Look below whose it is.",
+            "%d appointments were made since the merge and stay with this record. Look below whose they are.",
+            undone.made_since,
+        )
+        messages.warning(request, said % undone.made_since)
     return HttpResponseRedirect(patient_url(patient_id))

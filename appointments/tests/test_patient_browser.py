@@ -51,7 +51,7 @@ def test_two_records_are_merged_after_a_look_and_taken_apart_again(desk, pair):
     desk.get_by_role("button", name="Compare").click()
     expect(desk.get_by_role("columnheader", name="Stays: Ada Byron")).to_be_visible()  # it has more appointments
     expect(desk.get_by_role("radio", name="Notes keep both")).to_be_checked()
-    desk.get_by_role("radio", name="Last name Biron").check()
+    desk.get_by_role("radio", name="First name, last name Ada Biron").check()
     look(desk, "merge")
     desk.get_by_role("button", name="Merge the records").click()
     expect(desk.get_by_text("Merged. 1 appointment came with the other record.")).to_be_visible()

@@ -115,6 +115,14 @@ def test_an_appointment_in_another_department_is_shown_by_its_time_only(client, 
         assert hidden not in page
 
 
+def test_a_clinician_sees_of_others_that_it_is_with_somebody_else(client, patient):
+    own = booked(patient=patient)
+    booked(patient=patient, slot=SlotFactory(doctor=DoctorFactory(name="Dr Hidden", department=own.department)))
+    client.force_login(staff("Clinician", doctor=own.doctor))
+    page = text(client.get(url(patient)))
+    assert ("Appointment with somebody else" in page, ELSEWHERE in page, "Dr Hidden" in page) == (True, False, False)
+
+
 def test_a_clinician_opens_only_patients_of_their_own(client, patient):
     visit = booked(patient=patient)
     booked()
