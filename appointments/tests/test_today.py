@@ -331,6 +331,12 @@ def test_the_choice_is_remembered_and_the_day_is_always_today_at_first(client, r
     assert client.get("/admin/").context["today"]["choice"].doctors == (doctor.pk, other.pk)
 
 
+def test_the_first_department_that_is_at_work_comes_first_of_all(client, reception, doctor):
+    DoctorFactory(department=DepartmentFactory(name="Acute care"))
+    booked(slot=SlotFactory(doctor=doctor, starts_at=timezone.now() + timedelta(hours=2)))
+    assert client.get("/admin/").context["today"]["choice"].department == doctor.department_id
+
+
 def test_a_department_chosen_while_doctors_are_still_ticked_is_shown(client, reception, doctor):
     def chosen(**query):
         choice = client.get("/admin/", query).context["today"]["choice"]

@@ -5,7 +5,7 @@ Only what lies in the person's scope can be chosen. Who may choose is asked by t
 
 import uuid
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from appointments.models import Appointment
 from booking_site.core.errors import Invalid
 from booking_site.core.scope import Scope
 from doctors.models import Department
@@ -25,6 +26,7 @@ from doctors.models import Department
 REMEMBERED = "today"  # in the session: {"department", "doctors", "view"}; the day is always today at first
 YEARS = (1990, 2190)
 MOST_DOCTORS = 60  # chosen one by one
+HOURS_AROUND = timedelta(hours=12)  # a department with appointments that near is at work today
 VIEWS = ("board", "list")
 ORDERS = ("time", "doctor")  # of the list
 # What the list shows: kinds of items by the name of the filter; the first unless another is chosen.
@@ -153,7 +155,7 @@ def people_in(scope: Scope) -> list[Person]:
 
 
 def chosen_by(given: QueryDict, remembered: Any, scope: Scope) -> Chosen:
-    """What was asked for; what was remembered; the person's own day; the first department that they see.
+    """What was asked for; what was remembered; the person's own day; the first department that is at work today.
 
     What is wrong in the question is in ``form.errors``, and left out.
     """
@@ -222,4 +224,13 @@ def _remembered(remembered: Any, people: list[Person], scope: Scope) -> tuple[uu
             return person.department_id, ()
     if scope.doctor and scope.doctor in known:
         return None, (scope.doctor,)
-    return (people[0].department_id if people else None), ()
+    return _busy(people, scope), ()
+
+
+def _busy(people: list[Person], scope: Scope) -> uuid.UUID | None:
+    """The first department that has appointments now or in the hours around, or the first of all. One query."""
+    now = timezone.now()
+    around = Appointment.objects.filter(scope.q(), starts_at__gte=now - HOURS_AROUND, starts_at__lt=now + HOURS_AROUND)
+    busy = set(around.order_by().values_list("department", flat=True).distinct()) if people else set()
+    keys = [person.department_id for person in people]
+    return next((key for key in keys if key in busy), keys[0] if keys else None)
