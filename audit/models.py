@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
+from booking_site.core.wallclock import moment_label
 
 
 class AuditLog(models.Model):
@@ -22,7 +23,7 @@ class AuditLog(models.Model):
     timestamp = models.DateTimeField(_("time"))
     action = models.CharField(_("action"), max_length=80)
     status = models.CharField(_("outcome"), max_length=10, choices=Status)
-    user_id = models.CharField(_("who"), max_length=150, blank=True)
+    user_id = models.CharField(_("id of the actor"), max_length=150, blank=True)
     user_kind = models.CharField(_("kind of actor"), max_length=10)
     user_name = models.CharField(_("name"), max_length=200, blank=True)
     on_behalf_of = models.CharField(_("on behalf of"), max_length=150, blank=True)
@@ -55,7 +56,7 @@ class AuditLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.action}"
+        return f"{moment_label(self.timestamp)} {self.action}"
 
     @property
     def who(self) -> str:

@@ -1,5 +1,6 @@
 """The audit log in the console: to be read by those who may, and by nothing to be changed."""
 
+import re
 import uuid
 
 import pytest
@@ -33,6 +34,16 @@ def test_the_log_is_read_and_not_written(auditor):
     for page in (f"{LIST}add/", f"{LIST}{row.pk}/delete/"):
         assert auditor.get(page).status_code == 403
     assert auditor.post(f"{LIST}{row.pk}/change/", {"action": "nothing.happened"}).status_code == 403
+
+
+def test_the_page_of_a_row_names_each_thing_once_and_leads_to_no_log_of_itself(auditor):
+    booked()
+    row = AuditLog.objects.get(action="appointment.booked")
+    text = auditor.get(f"{LIST}{row.pk}/change/").content.decode()
+    labels = re.findall(r"<label>(.+?):</label>", text)
+    assert {"Who", "Id of the actor"} <= set(labels)
+    assert len(set(labels)) == len(labels)
+    assert "historylink" not in text
 
 
 def test_rows_are_found_by_appointment_by_person_by_kind_by_outcome_and_by_day(auditor):
