@@ -20,6 +20,7 @@ ROW, BAR, LABELS, VALUES = 22, 14, 190, 90  # of bars: height of a row and of it
 TOP, HEIGHT, LEFT, RIGHT, BOTTOM = 30, 200, 50, 16, 46  # of lines: the room around them, and their own height
 SHAPES = ("circle", "square", "triangle")
 MOST_MARKS, LABELS_BELOW, LETTERS = 40, 8, 30
+LETTER, MARK, GAP = 6.5, 32, 24  # of a legend: width of a letter on average, room for the mark, space to the next
 
 
 class Tick(NamedTuple):
@@ -150,7 +151,8 @@ def _lines(table: Table) -> Chart:
     def at(place: int) -> float:
         return round(LEFT + between * (place + 0.5), 1)
 
-    lines = []
+    lines: list[Line] = []
+    legend_at: float = LEFT
     for number, (column, values) in enumerate(numbers.items()):
         pieces: list[list[str]] = [[]]
         marks = []
@@ -163,9 +165,10 @@ def _lines(table: Table) -> Chart:
             if len(values) <= MOST_MARKS:
                 marks.append((at(place), height))
         name = str(table.columns[column].label)
-        lines.append(Line(name, SHAPES[number], [piece for piece in pieces if piece], marks, LEFT + 150 * number))
+        lines.append(Line(name, SHAPES[number], [piece for piece in pieces if piece], marks, legend_at))
+        legend_at += MARK + LETTER * len(name) + GAP
     every = math.ceil(len(table.rows) / LABELS_BELOW)
-    below = [Tick(at(place), row.key) for place, row in enumerate(table.rows) if place % every == 0]
+    below = [Tick(at(place), row.short or row.key) for place, row in enumerate(table.rows) if place % every == 0]
     return Chart(
         key=table.key,
         title=table.title,

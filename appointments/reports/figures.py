@@ -43,11 +43,13 @@ class Column(NamedTuple):
 
 
 class Row(NamedTuple):
-    """``key``: what the row is about, for programs; ``label``: the same for people; a value for each column."""
+    """``key``: what the row is about, for programs; ``label``: the same for people, ``short`` where room is little (the
+    key, if not given); a value for each column."""
 
     key: str
     label: Any
     values: tuple[Value, ...]
+    short: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.reports.choice import Choice, period_label
 from appointments.reports.figures import Column, Row, Table, Value
+from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
 
 Found = dict[str, Any]  # a row of an answer, by its columns
@@ -90,7 +91,7 @@ def course(found: Tally, choice: Choice, columns: Sequence[Column], figures: Fig
     """By day, week or month, those in which nothing happened included. The breakdown is ``period``."""
     by_period = found.get("period", {})
     rows = [
-        Row(f"{begin}", period_label(begin, end), figures(by_period.get(f"{begin}", {})))
+        Row(f"{begin}", period_label(begin, end), figures(by_period.get(f"{begin}", {})), short_day_label(begin))
         for begin, end in choice.periods()
     ]
     head = _("Period")

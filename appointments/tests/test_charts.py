@@ -1,9 +1,14 @@
 """Charts: the geometry of bars and lines says what the table says."""
 
+from itertools import pairwise
+
 import pytest
+from django.utils.translation import override
 
 from appointments.reports.charts import MOST_BARS, chart_of
 from appointments.reports.figures import Column, Ratio, Row, Table
+from appointments.reports.tally import course
+from appointments.tests.reporting import WEEK
 
 
 def table(*values, is_course=False) -> Table:
@@ -65,6 +70,24 @@ def test_lines_break_where_there_is_no_figure():
     assert (first.shape, second.shape) == ("circle", "square")
     assert first.marks[1][1] < first.marks[0][1]  # more is higher up
     assert [tick.label for tick in chart.below] == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("language", "first"), [("en", "2026-03-02"), ("de", "02.03.2026")])
+def test_periods_are_named_by_their_first_day_as_people_write_it(language, first):
+    with override(language):
+        chart = chart_of(course({}, WEEK, [Column("", ("",))], lambda row: (1,), drawn=[0]))
+    assert [tick.label for tick in chart.below] == [first]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("Made", "Moved", "Cancelled"), ("Wartezeit, Median (Min.)", "90. Perzentil (Min.)"), ("i", "W" * 30, "i")],
+)
+def test_names_of_lines_stand_beside_each_other_without_touching(names):
+    columns = [Column(name, (name,)) for name in names]
+    chart = chart_of(course({}, WEEK, columns, lambda row: (1,) * len(names), drawn=range(len(names))))
+    room = [after.legend_at - line.legend_at - 32 for line, after in pairwise(chart.lines)]
+    assert all(width > 6.4 * len(name) for name, width in zip(names, room, strict=False))
 
 
 def test_of_many_periods_some_are_named():
