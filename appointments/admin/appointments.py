@@ -27,6 +27,7 @@ from appointments.admin.steps import step_page
 from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
+from appointments.origin import doer_label, source_label
 from appointments.steps import Desk
 from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
@@ -34,6 +35,7 @@ from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_html, short_day_label
 from patients.models import Patient
 from scheduling.days import DayFilter
+from scheduling.models import VisitType
 
 # The pages of one appointment: name, address below its own, page.
 PAGES = (
@@ -115,9 +117,9 @@ class AppointmentAdmin(WorklistPages):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         ended = ["cancellation_code", "cancellation_reason"] if obj and obj.status == Status.CANCELLED else []
-        origin = ["source", "booked_by", "requested", *(["external_id"] if obj and obj.external_id else [])]
+        origin = ["origin", "doer", "requested", *(["external_id"] if obj and obj.external_id else [])]
         return [
-            (None, {"fields": ["when", "person", "doctor", "department", "visit_type", "reason"]}),
+            (None, {"fields": ["when", "person", "doctor", "department", "kind", "reason"]}),
             (_("Progress"), {"fields": ["state", "moments", *ended]}),
             (_("Origin"), {"fields": [*origin, "slot", "id"]}),
         ]
@@ -131,6 +133,19 @@ class AppointmentAdmin(WorklistPages):
             if (moment := getattr(appointment, name)) is not None
         ]
         return format_html_join("", "<div>{} {}</div>", reached)
+
+    @admin.display(description=_("visit type"))
+    def kind(self, appointment: Appointment) -> str:
+        kind = VisitType.objects.filter(pk=appointment.visit_type).first()
+        return kind.name if kind else appointment.visit_type
+
+    @admin.display(description=_("source"))
+    def origin(self, appointment: Appointment) -> str:
+        return source_label(appointment.source)
+
+    @admin.display(description=_("booked by"))
+    def doer(self, appointment: Appointment) -> str:
+        return doer_label(appointment.booked_by) or "-"
 
     @admin.display(description=_("requested time"))
     def requested(self, appointment: Appointment) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from appointments.models import Appointment, AppointmentMove
+from appointments.origin import source_label
 from appointments.reports.choice import Choice
 from appointments.reports.figures import Column, Report, Row, Table, Value
 from appointments.reports.tally import Found, altogether, by_name, course, tally
@@ -67,7 +68,10 @@ def tables(choice: Choice) -> list[Table]:
             title=_("By source"),
             head=_("Booked through"),
             columns=COLUMNS,
-            rows=[Row(str(source), source, _figures(sources[source])) for source in sorted(sources, key=str)],
+            rows=[
+                Row(str(source), source_label(str(source)), _figures(sources[source]))
+                for source in sorted(sources, key=str)
+            ],
             **DRAWN,
         ),
     ]

@@ -3,9 +3,11 @@ from typing import Any
 from django import template
 
 from appointments.models import Appointment
+from appointments.origin import doer_label
 from appointments.steps import Desk
 
 register = template.Library()
+register.filter("doer", doer_label)
 
 
 @register.inclusion_tag("console/actions.html", takes_context=True)

@@ -56,10 +56,10 @@ def test_by_source_and_department(doctor):
     visit(doctor, source="import:old", made=(MONDAY, "08:00"))
     visit(doctor, slot=seat(doctor, clock="10:00"), source="demo", made=(MONDAY, "08:00"))
     visit(other, slot=seat(other), source="demo", made=(MONDAY, "08:00"))
-    assert found("source") == {"demo": (2, 0, 0), "import:old": (1, 0, 0)}
+    assert found("source") == {"Demo hospital": (2, 0, 0), "Import (old)": (1, 0, 0)}
     assert found("department") == {"Cardiology": (2, 0, 0), "Oncology": (1, 0, 0)}
     seen = Scope(departments=frozenset([other.department_id]))
-    assert found("source", replace(WEEK, seen=seen.q)) == {"demo": (1, 0, 0)}
+    assert found("source", replace(WEEK, seen=seen.q)) == {"Demo hospital": (1, 0, 0)}
     assert found("department", replace(WEEK, doctor=doctor.pk)) == {"Cardiology": (2, 0, 0)}
 
 
