@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from appointments.models import Appointment
 from appointments.reports.catalogue import REPORTS
@@ -27,12 +28,22 @@ def may_report(user: Any) -> bool:
     return user.has_perm("appointments.report_appointment")
 
 
+def unused_by(report: Report) -> set[str]:
+    """The fields of the form that the report makes nothing of: they are not shown, and what is given for them does not
+    count."""
+    used = {"first": report.has_period, "last": report.has_period, "step": report.has_step}
+    used["threshold"] = report.has_threshold
+    return {name for name, is_used in used.items() if not is_used}
+
+
 class ChoiceForm(forms.Form):
     """What is not given is that of the first preset, and of the whole hospital."""
 
     report = forms.CharField(required=False, widget=forms.HiddenInput)
     first = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    last = forms.DateField(label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(
+        label=pgettext_lazy("a period", "To"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
     step = forms.ChoiceField(label=_("By"), choices=Step.choices, required=False)
     threshold = forms.IntegerField(label=_("Long is over (minutes)"), required=False, min_value=1, max_value=1440)
 
@@ -46,10 +57,7 @@ class ChoiceForm(forms.Form):
         for name, (queryset, label) in chosen.items():
             field = Appointment._meta.get_field(name)
             self.fields[name] = ChoiceByAutocomplete(field, site, queryset, required=False, label=label)
-        unused = {"first", "last"} if not report.has_period else set()
-        unused |= {"step"} if not report.has_step else set()
-        unused |= {"threshold"} if not report.has_threshold else set()
-        for name in unused:
+        for name in unused_by(report):
             self.fields[name].widget = forms.HiddenInput()
 
     def clean(self) -> dict[str, Any]:
@@ -86,7 +94,7 @@ def reports_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     report = REPORTS.get(request.GET.get("report", ""), next(iter(REPORTS.values())))
     usual = presets(timezone.localdate())
     site = model_admin.admin_site
-    given = {name: value for name, value in request.GET.items() if value}
+    given = {name: value for name, value in request.GET.items() if value and name not in unused_by(report)}
     form = ChoiceForm(
         {
             "first": f"{usual[0].first}",

@@ -142,6 +142,20 @@ def test_what_makes_no_sense_is_named_at_its_field(manager, query, found):
         assert "sections" not in answer.context
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "report=third_next&first=2026-05-01&last=2026-01-01&step=century",
+        "report=third_next&first=tomorrow",
+        "report=no_shows&threshold=0",
+    ],
+)
+def test_what_a_report_makes_nothing_of_does_not_count(manager, query):
+    answer = page(manager, query)
+    assert errors(answer) == {}
+    assert "sections" in answer.context
+
+
 def test_an_unknown_report_is_the_first(manager):
     assert page(manager, "report=%F0%9F%92%A3").context["report"].key == "bookings"
 
