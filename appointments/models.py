@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.sql import TimestampRange
+from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
 from patients.models import Patient
 from scheduling.models import AvailableSlot
@@ -216,7 +217,8 @@ class Appointment(IdentifiedRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.date:%Y-%m-%d} {self.time:%H:%M}" if self.time else f"{self.date:%Y-%m-%d}"
+        day = short_day_label(self.date)
+        return f"{day} {self.time:%H:%M}" if self.time else day
 
 
 class AppointmentMove(models.Model):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.models import IdentifiedRecord, Record
 from booking_site.core.sql import Minutes, SqlCondition, TimestampRange
+from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
 from scheduling import recurrence
 from scheduling.availability import FREE_SQL, FREE_TO_STAFF_SQL
@@ -257,7 +258,9 @@ class Closure(IdentifiedRecord):
     starts_at = models.DateTimeField(_("from"), null=True, blank=True)
     ends_at = models.DateTimeField(_("until"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200)
-    source = models.CharField(max_length=40, blank=True, editable=False)  # holidays:BR-ES, or empty: made by hand
+    source = models.CharField(
+        _("source"), max_length=40, blank=True, editable=False
+    )  # holidays:BR-ES, or empty: made by hand
     is_active = models.BooleanField(_("active"), default=True)
 
     objects = ClosureQuerySet.as_manager()
@@ -310,11 +313,15 @@ class Closure(IdentifiedRecord):
 
     @property
     def span(self) -> str:
-        if self.first_day is None:
-            return f"{self.starts_at:%Y-%m-%d %H:%M %Z} – {self.ends_at:%Y-%m-%d %H:%M %Z}"
+        if self.first_day is None or self.last_day is None:
+            return f"{_moment(self.starts_at)} – {_moment(self.ends_at)}"
         if self.first_day == self.last_day:
-            return f"{self.first_day:%Y-%m-%d}"
-        return f"{self.first_day:%Y-%m-%d} – {self.last_day:%Y-%m-%d}"
+            return short_day_label(self.first_day)
+        return f"{short_day_label(self.first_day)} – {short_day_label(self.last_day)}"
+
+
+def _moment(moment: Any) -> str:
+    return f"{short_day_label(moment.date())} {moment:%H:%M %Z}"
 
 
 class SlotQuerySet(models.QuerySet["AvailableSlot"]):
@@ -454,7 +461,7 @@ class AvailableSlot(IdentifiedRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.date:%Y-%m-%d} {self.time:%H:%M} {self.doctor_id}"
+        return f"{short_day_label(self.date)} {self.time:%H:%M} {self.doctor_id}"
 
     @property
     def state(self) -> Status:

@@ -17,6 +17,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from booking_site.core.wallclock import short_day_label
+
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 WEEKDAY_NAMES = dict(
     zip(
@@ -245,7 +247,7 @@ def in_words(recurrence: str, start: date) -> str:
     pattern = pattern_of(recurrence)
     days = _days(pattern.weekdays)
     if pattern.kind == "once":
-        return _("on %(day)s only") % {"day": f"{start:%Y-%m-%d}"}
+        return _("on %(day)s only") % {"day": short_day_label(start)}
     if pattern.kind == "monthly":
         return _("%(position)s %(days)s of the month") % {"position": POSITIONS[pattern.position], "days": days}
     if pattern.kind == "weekly" and pattern.weekdays == WEEKDAYS and pattern.every == 1:

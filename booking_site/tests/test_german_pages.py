@@ -3,15 +3,19 @@
 import gettext
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
+from django.utils.translation import override
 from playwright.sync_api import expect
 
+from appointments.models import Appointment
 from appointments.operations import cancel
+from audit.models import AuditLog
 from booking_site.api.clients import register
+from booking_site.core.wallclock import moment_label
 from booking_site.testing.browser import BROWSER, accessible, look, sign_in
 from booking_site.testing.factories import (
     TESTER,
@@ -24,6 +28,7 @@ from booking_site.testing.factories import (
 )
 from scheduling import planning
 from scheduling.models import AvailableSlot, Closure
+from scheduling.recurrence import in_words
 
 GERMAN = {"Accept-Language": "de", "Accept": "text/html"}
 KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\b\d+\b|T-\d+")
@@ -100,6 +105,30 @@ def test_refusals_are_told_in_the_language_of_the_person(client, hospital):
         headers=GERMAN | {"Accept": "application/json"},
     )
     assert page.json()["detail"] == "Mit diesem Termin ist nichts geschehen, was rückgängig gemacht werden könnte."
+
+
+def test_records_are_named_by_days_as_people_write_them(hospital):
+    closure = Closure(reason="Feast", first_day=date(2026, 11, 23), last_day=date(2026, 11, 24))
+    moments = Closure(reason="Feast", starts_at=datetime(2026, 11, 23, 8, tzinfo=UTC), ends_at=datetime.max)
+    slot = AvailableSlot(date=date(2026, 11, 23), time=time(9), doctor_id="T-1")
+    whole_day, visit = Appointment(date=date(2026, 11, 23)), Appointment(date=date(2026, 11, 23), time=time(9))
+    entry = AuditLog(timestamp=datetime(2026, 11, 23, 9, tzinfo=UTC), action="patient.merged")
+    with override("de"):
+        assert str(closure) == "Feast (23.11.2026 – 24.11.2026)"
+        assert str(moments).startswith("Feast (23.11.2026 08:00 UTC – ")
+        assert str(slot) == "23.11.2026 09:00 T-1"
+        assert [str(whole_day), str(visit)] == ["23.11.2026", "23.11.2026 09:00"]
+        assert str(entry) == f"{moment_label(entry.timestamp)} patient.merged"
+        assert in_words("FREQ=DAILY;COUNT=1", date(2026, 11, 23)) == "nur am 23.11.2026"
+    assert [str(slot), str(visit)] == ["2026-11-23 09:00 T-1", "2026-11-23 09:00"]
+
+
+def test_words_of_two_meanings_are_two_words_in_german(client, hospital):
+    client.force_login(staff("Scheduler"))
+    period = client.get("/admin/reports/", headers=GERMAN).text
+    assert re.findall(r'<label for="id_(?:first|last)">(\w+)</label>', period) == ["Von", "Bis"]
+    schedule = client.get("/admin/scheduling/schedule/add/", headers=GERMAN).text
+    assert re.findall(r'<option value="(?:1|-1)"[^>]*>(\w+)</option>', schedule)[:2] == ["Erster", "Letzter"]
 
 
 class TestInABrowser:

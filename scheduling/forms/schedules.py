@@ -50,7 +50,7 @@ class PatternForm(PlanForm, forms.Form):
     )
     every = forms.IntegerField(label=_("Every so many weeks"), min_value=1, max_value=52, initial=1, required=False)
     position = forms.TypedChoiceField(
-        label=_("Which of the month"), choices=[(n, str(text).capitalize()) for n, text in POSITIONS.items()],
+        label=_("Which of the month"), choices=lambda: [(n, str(text).capitalize()) for n, text in POSITIONS.items()],
         coerce=int, required=False,
     )  # fmt: skip
     weekdays = forms.MultipleChoiceField(
