@@ -4,6 +4,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.sql import TimestampRange
@@ -135,8 +136,8 @@ class Appointment(IdentifiedRecord):
         verbose_name = _("appointment")
         verbose_name_plural = _("appointments")
         permissions = [
-            ("attend_appointment", "Can check patients in and keep the queue moving"),
-            ("report_appointment", "Can see the numbers"),
+            ("attend_appointment", gettext_noop("Can check patients in and keep the queue moving")),
+            ("report_appointment", gettext_noop("Can see the numbers")),
         ]
         indexes = [
             models.Index(fields=["patient", "status"], name="idx_patient_status"),

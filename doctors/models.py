@@ -8,6 +8,7 @@ from django.core.validators import RegexValidator
 from django.db import connection, models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord, Record, default_time_zone
 from booking_site.core.validators import validate_time_zone
@@ -34,7 +35,7 @@ class Department(IdentifiedRecord):
         ordering = ["name"]
         verbose_name = _("department")
         verbose_name_plural = _("departments")
-        permissions = [("oversee_department", "Sees every department")]
+        permissions = [("oversee_department", gettext_noop("Sees every department"))]
         constraints = [
             models.CheckConstraint(
                 name="department_name_present",

@@ -9,6 +9,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
@@ -186,7 +187,7 @@ class Patient(IdentifiedRecord):
                 violation_error_message=_("This record has been merged into another one and stays closed."),
             ),
         ]
-        permissions = [("merge_patient", "Can merge duplicate records of a patient")]
+        permissions = [("merge_patient", gettext_noop("Can merge duplicate records of a patient"))]
 
     def __str__(self) -> str:
         return f"{self.first_name} {self.last_name}".strip()

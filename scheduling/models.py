@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord, Record
 from booking_site.core.sql import Minutes, SqlCondition, TimestampRange
@@ -384,7 +385,7 @@ class AvailableSlot(IdentifiedRecord):
         ordering = ["starts_at", "id"]
         verbose_name = _("slot")
         verbose_name_plural = _("slots")
-        permissions = [("overbook_availableslot", "Can add a seat where the doctor has one already")]
+        permissions = [("overbook_availableslot", gettext_noop("Can add a seat where the doctor has one already"))]
         indexes = [
             models.Index(fields=["doctor", "date", "time"], name="idx_doctor_date_time"),
             models.Index(fields=["status", "date"], name="idx_status_date"),

@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.console.roles import BoxesAdmin, RoleFilter, permissions_html, role_label
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import AnnouncedAdmin
 from booking_site.core.scope import is_without_place, scope_of
@@ -21,6 +22,7 @@ from booking_site.core.signals import record_saved
 from doctors.models import StaffProfile
 
 CLINICIAN = "Clinician"
+IN_WORDS = {"groups": "roles", "user_permissions": "single_permissions"}  # where they are only looked at
 RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister([User, Group])
@@ -35,13 +37,12 @@ class PlaceForm(forms.ModelForm):
         }
 
 
-class PlaceInline(admin.StackedInline):
+class PlaceInline(BoxesAdmin, admin.StackedInline):
     """Where the user works. Given by those who see the whole hospital, and not to themselves."""
 
     model = StaffProfile
     form = PlaceForm
     autocomplete_fields = ("doctor",)
-    filter_horizontal = ("departments",)
     can_delete = False
     max_num = 1
     verbose_name_plural = _("place of work")
@@ -61,13 +62,13 @@ class PlaceInline(admin.StackedInline):
 
 
 @admin.register(User)
-class StaffAdmin(AnnouncedAdmin, UserAdmin):
+class StaffAdmin(BoxesAdmin, AnnouncedAdmin, UserAdmin):
     """Only a superuser makes superusers, gives single permissions, or touches a superuser. Others give roles that hold
     no more than they may do themselves, and touch nobody who may do more. Nobody changes their own roles or places."""
 
     list_display = ["username", "first_name", "last_name", "email", "roles", "works_in", "is_active", "is_staff"]
-    list_filter = ["is_active", "groups"]
-    filter_horizontal = ["groups", "user_permissions"]
+    list_filter = ["is_active", ("groups", RoleFilter)]
+    filter_horizontal = []
     inlines = [PlaceInline]
     add_fieldsets = (
         (None, {"fields": ("username", "usable_password", "password1", "password2")}),
@@ -86,7 +87,7 @@ class StaffAdmin(AnnouncedAdmin, UserAdmin):
         return super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["last_login", "date_joined"]
+        fixed = ["last_login", "date_joined", *IN_WORDS.values()]
         if obj is not None and obj == request.user:
             fixed += RIGHTS
         elif not request.user.is_superuser:
@@ -94,13 +95,21 @@ class StaffAdmin(AnnouncedAdmin, UserAdmin):
         return fixed
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        shown = super().get_fieldsets(request, obj)
-        if obj is None or obj != request.user:
+        shown: Any = super().get_fieldsets(request, obj)
+        if obj is None:
+            return shown
+        fixed = self.get_readonly_fields(request, obj) if self.has_change_permission(request, obj) else IN_WORDS
+        words = {name: word for name, word in IN_WORDS.items() if name in fixed}
+        shown = [
+            (title, options | {"fields": [words.get(name, name) for name in options["fields"]]})
+            for title, options in shown
+        ]
+        if obj != request.user:
             return shown
         own = {"description": _("Your own roles and your place of work are changed by somebody else.")}
-        return [(name, options | own if "groups" in options["fields"] else options) for name, options in shown]
+        return [(name, options | own if "roles" in options["fields"] else options) for name, options in shown]
 
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         if db_field.name == "groups":
             kwargs["queryset"] = roles_to_give(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
@@ -137,7 +146,11 @@ class StaffAdmin(AnnouncedAdmin, UserAdmin):
 
     @admin.display(description=_("roles"))
     def roles(self, user: User) -> str:
-        return ", ".join(group.name for group in user.groups.all())
+        return ", ".join(role_label(group.name) for group in user.groups.all()) or "-"
+
+    @admin.display(description=_("single permissions"))
+    def single_permissions(self, user: User) -> str:
+        return permissions_html(user.user_permissions.select_related("content_type"))
 
     @admin.display(description=_("works in"))
     def works_in(self, user: User) -> str:
@@ -151,8 +164,29 @@ class StaffAdmin(AnnouncedAdmin, UserAdmin):
 
 
 @admin.register(Group)
-class RoleAdmin(AnnouncedAdmin, GroupAdmin):
-    pass
+class RoleAdmin(BoxesAdmin, AnnouncedAdmin, GroupAdmin):
+    list_display = ["role"]
+    filter_horizontal = []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """In words for those who only look at it."""
+        return ["name", "permissions"] if self.has_change_permission(request, obj) else ["role", "may"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["role", "may"]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if (role := context["original"]) is not None:
+            context |= {"title": role_label(role.name), "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description=_("role"), ordering="name")
+    def role(self, role: Group) -> str:
+        return role_label(role.name)
+
+    @admin.display(description=_("permissions"))
+    def may(self, role: Group) -> str:
+        return permissions_html(role.permissions.select_related("content_type"))
 
 
 def powers(user: User) -> Any:

@@ -14,10 +14,11 @@ from booking_site.core.actor import actor_of
 from booking_site.core.admin import submitted
 from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import day_label
+from booking_site.core.widgets import Checkboxes
 from doctors.models import Department
 from scheduling import planning
 from scheduling.admin.planning import NOT_YOURS, PlanAdmin, Summary
-from scheduling.forms.plan import Checkboxes, PlanForm, choice
+from scheduling.forms.plan import PlanForm, choice
 from scheduling.generation import Difference
 from scheduling.models import Closure
 from scheduling.public_holidays import YEARS, Holiday, countries, days, regions, source_of

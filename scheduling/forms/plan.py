@@ -14,8 +14,6 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db.models import Model
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import ChoiceByAutocomplete
@@ -83,18 +81,6 @@ class WallClockField(forms.Field):
         if not EARLIEST <= found.date() <= furthest():
             raise ValidationError(_("Choose a time up to %(last)s."), code="range", params={"last": furthest()})
         return found
-
-
-class Checkboxes(forms.CheckboxSelectMultiple):
-    """A group of boxes that screen readers name as one."""
-
-    def __init__(self, name: Any) -> None:
-        super().__init__()
-        self.name = name
-
-    def render(self, *args: Any, **kwargs: Any) -> SafeString:
-        boxes = super().render(*args, **kwargs)
-        return format_html('<div role="group" class="boxes" aria-label="{}">{}</div>', self.name, boxes)
 
 
 class VisitTypeSelect(forms.Select):

@@ -11,10 +11,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
+from booking_site.core.widgets import Checkboxes
 from doctors.models import Department, Doctor
 from scheduling.forms.plan import (
     FIELD_OF,
-    Checkboxes,
     ClockInput,
     DayField,
     DayInput,
