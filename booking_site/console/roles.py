@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.text import capfirst
@@ -56,13 +56,13 @@ def permissions_html(permissions: Iterable[Permission]) -> str:
 
 
 def permissions_in_use() -> QuerySet[Permission]:
-    """Those that pages ask for. Nothing is deleted in the console, and what has no page cannot be opened there."""
+    """Those that pages ask for (nothing is deleted in the console, and what has no page cannot be opened there), and
+    those that somebody has been given all the same: a form that is saved takes away nothing that it does not show."""
     models = ContentType.objects.get_for_models(*admin.site._registry, StaffProfile)
-    return (
-        Permission.objects.filter(content_type__in=models.values())
-        .exclude(codename__startswith="delete_")
-        .select_related("content_type")
-    )
+    asked_for = Q(content_type__in=models.values()) & ~Q(codename__startswith="delete_")
+    return Permission.objects.filter(
+        pk__in=Permission.objects.filter(asked_for | Q(group__isnull=False) | Q(user__isnull=False)).values("pk")
+    ).select_related("content_type")
 
 
 def label_of(record: Any) -> str:

@@ -97,6 +97,18 @@ def test_every_permission_has_words():
 
 
 @pytest.mark.django_db
+def test_what_somebody_has_been_given_is_among_the_boxes_though_no_page_asks_for_it(client):
+    client.force_login(User.objects.create_superuser("boss"))
+    user = User.objects.create_user("new", is_staff=True)
+    unusual = Permission.objects.get(codename="delete_session")
+    assert "Can delete session" not in boxes(read(client, "auth_user_change", user.pk), "user_permissions")
+    user.user_permissions.add(unusual)
+    page = client.get(reverse("admin:auth_user_change", args=[user.pk]))
+    assert page.context["adminform"].form["user_permissions"].value() == [unusual.pk]
+    assert str(unusual.pk) in boxes(page.content.decode(), "user_permissions").values()
+
+
+@pytest.mark.django_db
 def test_what_is_ticked_is_given_and_noted_under_its_stored_name(client):
     client.force_login(User.objects.create_superuser("boss"))
     department, user = DepartmentFactory(name="Cardiology"), User.objects.create_user("new", is_staff=True)
