@@ -77,7 +77,13 @@ def read(request: HttpRequest, asked: Asked | None = None) -> Picking:
     data = request.POST if request.method == "POST" else request.GET
     scope = scope_of(request.user)
     picking = Picking(request, _uuid(data.get("key", "")) or uuid7(), asked or Asked(None))
+    if (slot_id := _uuid(data.get("slot", ""))) is not None:
+        picking.slot = picker.slot_row(slot_id)
+    _check_scope(picking, scope)
     text, chosen = data.get("whose"), data.get("found_of") or _of(data)
+    picking.day, picking.first = _day(data, "day", "date"), _day(data, "goto", "from")
+    if "goto" in data:
+        picking.day = None
     if chosen:
         known = picker.whose(chosen, scope)
         if known is None:
@@ -87,6 +93,9 @@ def read(request: HttpRequest, asked: Asked | None = None) -> Picking:
         picking.asked = Asked(known)
     elif text is not None:
         picking.asked = Asked(None)
+    elif picking.slot is not None:  # a link to a free seat: its doctor's are offered
+        picking.asked = Asked(picker.whose(f"doctor:{picking.slot['doctor_id']}", scope))
+        picking.day = picking.day or picking.slot["date"]
     whose = picking.asked.whose
     picking.whose_text = whose.label if whose else (text or "").strip()
     if text and text.strip() and whose is None and request.method == "POST":
@@ -96,16 +105,7 @@ def read(request: HttpRequest, asked: Asked | None = None) -> Picking:
         picking.asked = Asked(whose, code if VisitType.objects.filter(pk=_text(code), is_active=True).exists() else "")
     if data.get("part") in PARTS:
         picking.asked = Asked(whose, picking.asked.visit_type, data["part"])
-    picking.day, picking.first = _day(data, "day", "date"), _day(data, "goto", "from")
-    if "goto" in data:
-        picking.day = None
     picking.held = data.get("held", "")
-    if (slot_id := _uuid(data.get("slot", ""))) is not None:
-        picking.slot = picker.slot_row(slot_id)
-    _check_scope(picking, scope)
-    if picking.slot is not None and text is None and not chosen:  # a link to a free seat: its doctor's are offered
-        picking.asked = Asked(picker.whose(f"doctor:{picking.slot['doctor_id']}", scope))
-        picking.day = picking.day or picking.slot["date"]
     return picking
 
 

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from html.parser import HTMLParser
 from typing import Any
 
 from django.urls import reverse
@@ -20,6 +21,26 @@ def booking(patient, slot, **more) -> dict[str, Any]:
 def look(client, **sent):
     """What a script is answered when something has been chosen."""
     return client.post(ADD, {"key": KEY, "look": "yes", **sent}, headers={"X-Part": "yes"})
+
+
+class Fields(HTMLParser):
+    """What a browser would send of the form on a page, without the buttons."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.sent: dict[str, str] = {}
+        self.select = ""
+        self.feed(page[page.index('id="book_form"') :].partition("</form>")[0])
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        ticked = given.get("type") not in ("radio", "checkbox") or "checked" in given
+        if tag == "select":
+            self.select = given["name"]
+        elif tag == "option" and ("selected" in given or self.select not in self.sent):
+            self.sent[self.select] = given["value"]
+        elif tag == "input" and "name" in given and ticked:
+            self.sent[given["name"]] = given.get("value", "")
 
 
 def times(answer) -> list[uuid.UUID]:

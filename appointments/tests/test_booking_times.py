@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.models import Appointment
-from appointments.tests.booking_form import ADD, KEY, booking, look, offered, state, times
+from appointments.tests.booking_form import ADD, KEY, Fields, booking, look, offered, state, times
 from booking_site.core.ids import uuid7
 from booking_site.testing.factories import (
     DepartmentFactory,
@@ -71,6 +71,27 @@ def test_the_first_free_times_of_three_days_are_offered_one_of_each_doctor_and_t
     day = look(reception, of=f"doctor:{doctor.pk}", day=f"{slots[12].date}")
     assert times(day) == [slot.pk for slot in slots[12:]]
     assert times(look(reception, of=f"doctor:{doctor.pk}", day=f"{slots[12].date}", part="evening")) == []
+
+
+def test_a_link_to_a_free_seat_asks_for_its_doctor_at_every_step(reception):
+    slot = SlotFactory(starts_at=in_days(7, 9))
+    same_day = SlotFactory(doctor=slot.doctor, starts_at=in_days(7, 10))
+    later = SlotFactory(doctor=slot.doctor, starts_at=in_days(8, 9))
+    opened = reception.get(ADD, {"slot": slot.pk})
+    sent = Fields(opened.content.decode()).sent
+    assert (sent["whose"], sent["of"], sent["slot"]) == (slot.doctor.name, f"doctor:{slot.doctor_id}", str(slot.pk))
+    first = look(reception, **sent)
+    free = []
+    for answer in (opened, first):
+        assert times(answer) == [slot.pk, same_day.pk]
+        assert answer.context["picking"].slot["id"] == slot.pk
+        free.append({cell["iso"]: cell["free"] for week in answer.context["weeks"] for cell in week if cell["free"]})
+    held = {f"{slot.date}": 1, f"{later.date}": 1}  # the chosen seat is not free any more
+    assert free == [held | {f"{slot.date}": 2}, held]
+
+    second_tab = look(reception, **sent | {"key": str(uuid7())})
+    assert "Somebody else is holding this seat." in second_tab.context["picking"].troubles["slot"][0]
+    assert times(second_tab) == [same_day.pk]
 
 
 def test_times_far_ahead_are_found_at_once(reception):

@@ -9,6 +9,7 @@ from appointments.models import Appointment
 from booking_site.testing.browser import BROWSER, accessible, look, sign_in
 from booking_site.testing.factories import (
     PASSWORD,
+    TESTER,
     DepartmentFactory,
     DoctorFactory,
     PatientFactory,
@@ -19,6 +20,7 @@ from booking_site.testing.factories import (
 )
 from patients.models import Patient
 from scheduling.models import AvailableSlot
+from scheduling.operations import hold as hold_seat
 
 ADD = "/admin/appointments/appointment/add/"
 MOST_KEYS = 12  # from the first page to the confirmed booking of a known patient, beyond the text typed
@@ -178,6 +180,35 @@ def test_a_seat_taken_meanwhile_keeps_what_was_typed_and_offers_the_next(page, c
     expect(page.locator(".messagelist")).to_contain_text("Booked: Łucja Wójcik")
     made = Appointment.objects.get(source="console")
     assert (made.slot, made.reason) == (clinic[2], "Palpitations <b>at night</b>")
+
+
+def test_a_seat_of_the_board_that_is_lost_offers_the_next_of_its_doctor_with_all_that_was_typed(page, clinic):
+    hold_seat(actor=TESTER, slot_id=clinic[0].pk)
+    sign_in(page)
+    page.goto(f"{ADD}?slot={clinic[0].pk}")
+    expect(page.locator("#part-when .errorlist")).to_contain_text("Somebody else is holding this seat.")
+    expect(page.get_by_role("combobox", name="With whom")).to_have_value("Dr Amara Sena")
+    expect(times(page)).to_have_count(3)
+    expect(page.locator(".calendar td button")).to_have_count(1)
+
+    page.goto(f"{ADD}?slot={clinic[1].pk}")
+    expect(page.locator("[data-held]")).to_be_visible()
+    choose_patient(page)
+    page.get_by_label("Reason").fill("Palpitations")
+    AvailableSlot.objects.filter(pk=clinic[1].pk).update(
+        status="available", held_until=None, held_by="", hold_digest=""
+    )
+    booked(slot=clinic[1])
+    page.get_by_role("button", name="Book", exact=True).click()
+    expect(page.locator("#part-when .errorlist")).to_contain_text("Your hold on this seat has ended")
+    expect(page.get_by_role("combobox", name="With whom")).to_have_value("Dr Amara Sena")
+    expect(page.locator(".chosen-patient")).to_contain_text("MRN-0007")
+    expect(page.get_by_label("Reason")).to_have_value("Palpitations")
+    expect(times(page)).to_have_count(2)
+    hold(page, 1)
+    page.keyboard.press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("Booked: Łucja Wójcik")
+    assert Appointment.objects.get(source="console").slot == clinic[2]
 
 
 def test_the_second_of_two_receptionists_sees_the_seat_held_until_the_first_leaves(page, browser, server, clinic):
