@@ -18,8 +18,10 @@ from patients.typed import clean
 
 READ = 60  # patients that are read for each way in which somebody may be the same
 SAME = 50  # points from which two records may be of one person
-# What speaks for one person, in points. A name and nothing else is not enough, however alike.
+# What speaks for one person, in points. A name and nothing else is not enough, however alike; but where neither a date
+# of birth nor a phone is known, the same name is all that can be noticed.
 MRN, BORN, NAME, NAME_ALIKE, PART_OF_NAME, PHONE, EMAIL = 100, 35, 35, 25, 10, 25, 25
+NAME_ALONE = SAME
 BORN_ALIKE = 20  # day and month swapped, or one figure of the date another
 OTHERWISE = -10  # both names, or the date of birth
 
@@ -77,11 +79,13 @@ def _ways(names: tuple[TypedName, TypedName], dob: date | None, phone: str, emai
         yield Q(mrn__istartswith=mrn)
     if email:
         yield Q(email__iexact=email)
-    if every and len(digits_of(phone)) >= NATIONAL_DIGITS:
+    if every and _is_phone(phone):
         yield Q(any_of(every)) & phone_is(phone)
     if every and dob is not None:
         yield Q(any_of(every)) & Q(dob=dob)
         yield Q(all_of(every)) & Q(dob__in=_mistaken(dob))
+    if every and dob is None and not _is_phone(phone):
+        yield Q(all_of([*first.exact, *last.exact]))
 
 
 def _reasons(
@@ -90,7 +94,7 @@ def _reasons(
     """Points, and what they are given for."""
     if mrn and (row["mrn"] or "").upper() == mrn.upper():
         yield MRN, _("same record number")
-    yield from _name_reasons(row, *names)
+    yield from _name_reasons(row, *names, NAME_ALONE if dob is None and not _is_phone(phone) else NAME)
     if dob is not None and row["dob"] is not None:
         if row["dob"] == dob:
             yield BORN, _("same date of birth")
@@ -104,14 +108,22 @@ def _reasons(
         yield EMAIL, _("same e-mail")
 
 
-def _name_reasons(row: dict[str, Any], first: TypedName, last: TypedName) -> Iterator[tuple[int, str | Promise]]:
+def _is_phone(text: str) -> bool:
+    """Whether it has digits enough to look for."""
+    return len(digits_of(text)) >= NATIONAL_DIGITS
+
+
+def _name_reasons(
+    row: dict[str, Any], first: TypedName, last: TypedName, same: int
+) -> Iterator[tuple[int, str | Promise]]:
+    """``same``: the points for the same name."""
     kept_first, kept_last = kept_words(row)
     straight = _name_cost(first, kept_first), _name_cost(last, kept_last)
     swapped = _name_cost(first, kept_last), _name_cost(last, kept_first)
     is_swapped = sum(swapped) < sum(straight)
     costs = swapped if is_swapped else straight
     if sum(costs) == 0:
-        yield NAME, _("same name, first and last swapped") if is_swapped else _("same name")
+        yield same, _("same name, first and last swapped") if is_swapped else _("same name")
     elif max(costs) < MISSED:
         yield NAME_ALIKE, _("name alike, first and last swapped") if is_swapped else _("name alike")
     elif min(costs) <= SOUND:

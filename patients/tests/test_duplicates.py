@@ -37,6 +37,8 @@ def reasons(*arguments, **others) -> list[list[str]]:
         (("Lucja", "Wojcik", date(1944, 1, 1), "601234567"), ["same name", "same phone"]),
         (("Lucja", "Nowak", BORN, "0048 601 234 567"), ["same date of birth", "same phone", "one of the names alike"]),
         (("Łucja", "Wójcik", None, "601 234 567"), ["same name", "same phone"]),
+        (("ŁUCJA", "wojcik"), ["same name"]),
+        (("wójcik", "Lucja", None, "12"), ["same name, first and last swapped"]),
         (("", "", None, "", "l@EXAMPLE.org", "m-1"), ["same record number", "same e-mail"]),
     ],
 )
@@ -53,7 +55,10 @@ def test_the_same_person_is_noticed_and_the_reasons_said(lucja, arguments, why):
         ("Barbara", "Wójcik"),
         ("Barbara", "Wójcik", date(1951, 7, 30)),
         ("Łucja", "Wójcik", date(1951, 7, 30)),
-        ("Łucja", "Wójcik"),
+        ("Łucja", "Wójcik", None, "600 111 222"),
+        ("Lucia", "Wojczik"),
+        ("Łucja", "Wójcik Nowak"),
+        ("", "Wójcik"),
         ("Barbara", "Wójcik", BORN),
         ("Barbara", "Nowak", BORN),
         ("Marek", "Wójcik", date(2010, 5, 5), "601234567"),
@@ -64,6 +69,12 @@ def test_the_same_person_is_noticed_and_the_reasons_said(lucja, arguments, why):
 )
 def test_people_who_share_no_more_than_a_name_a_birthday_or_a_phone_raise_no_alarm(lucja, arguments):
     assert similar_to(*arguments) == []
+
+
+def test_of_many_with_the_same_name_and_no_more_a_few_are_shown(lucja, django_assert_num_queries):
+    PatientFactory.create_batch(80, first_name="Łucja", last_name="Wójcik", dob="1970-01-01")
+    with django_assert_num_queries(5):
+        assert len(similar_to("Lucja", "Wojcik")) == 5
 
 
 def test_the_patient_themselves_and_merged_records_are_left_out(lucja):
