@@ -34,7 +34,8 @@ class PatientAdmin(RecordAdmin):
     list_filter = ["is_active"]
     search_fields = ["search_text"]  # what makes Django show the search box; see get_search_results
     search_help_text = _(
-        "Any of: name in any order or spelling, date or year of birth, phone number, e-mail, record number."
+        "Any of: name in any order or spelling, date of birth, phone number, e-mail, record number; beside a name, the "
+        "year of birth."
     )
     sortable_by = ()  # in the one order that has an index
     fieldsets = [

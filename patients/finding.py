@@ -32,17 +32,18 @@ from patients.typed import Typed, clean, read
 READ, READ_ALIKE = 60, 150  # patients that a step reads at most, of however many that match as typed, or nearly so
 MOST = 100  # patients that are found at most
 Rank = tuple[Any, ...]  # less is better; ends with last name, first name and key
+TITLE_LEFT_OUT = 0.5  # the cost of taking a word for a title: more than that of one that begins a word of the name
 COLUMNS = ("pk", "first_name", "last_name", "dob", "phone_digits", "mrn", "email", "is_active", "merged_into_id")
 
 
 def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> list[Patient]:
     """The patients that ``text`` most likely means, best first: ``limit`` of them at most, and ``MOST`` at that.
 
-    ``text`` has words of the name in any order and however misspelt, a date or year of birth, a phone number in any
-    format, an e-mail, a record number or the beginning of one, or several of these. Those with the words and their
-    beginnings come before those with words nearly the same, and open records before closed ones. ``among`` are the
-    patients to choose from: all when it is not given. A record that has been merged stands for the one that answers for
-    it: that one is found by the names and numbers of both.
+    ``text`` has words of the name in any order and however misspelt, a date of birth or, beside a name, the year, a
+    phone number in any format, an e-mail, a record number or the beginning of one, or several of these. Those with the
+    words and their beginnings come before those with words nearly the same, and open records before closed ones.
+    ``among`` are the patients to choose from: all when it is not given. A record that has been merged stands for the
+    one that answers for it: that one is found by the names and numbers of both.
     """
     among = Patient.objects.all() if among is None else among
     patients = among | Patient.objects.filter(merged_into__isnull=False)
@@ -52,7 +53,7 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     if typed.is_blank and not name:
         return list(patients.search(clean(text))[:limit]) if clean(text) else []
     ranked: dict[Any, Rank] = {}
-    for step in steps(typed, name):
+    for step, words, extra in _tries(typed, name):
         if len(ranked) >= limit or (step.is_last_resort and ranked):
             continue
         most = READ_ALIKE if step.is_fuzzy else max(READ, limit)
@@ -60,14 +61,24 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
         if len(rows) == most and step.narrower is not None:
             rows += _rows(patients, step, step.narrower, most)
         for row in rows:
-            cost, missed, is_certain = _cost(row, typed, name)
+            cost, missed, is_certain = _cost(row, typed, words)
             if missed <= step.may_miss:
                 key = row["merged_into_id"] or row["pk"]
-                rank = (not is_certain, not row["is_active"], cost, row["last_name"], row["first_name"], key)
+                rank = (not is_certain, not row["is_active"], cost + extra, row["last_name"], row["first_name"], key)
                 ranked[key] = min(ranked.get(key, rank), rank)
     best = _in_order(ranked)[:limit]
     found = among.surviving().in_bulk(best)
     return [found[key] for key in best if key in found]
+
+
+def _tries(typed: Typed, name: TypedName) -> Iterator[tuple["Step", TypedName, float]]:
+    """The steps, each with the words that it goes by and what is added to the cost of those whom it finds. Words that
+    look like titles may be names all the same: whoever has them comes first."""
+    if typed.titled:
+        titled = TypedName.of(typed.titled)
+        yield next(steps(typed, titled)), titled, 0
+    for step in steps(typed, name):
+        yield step, name, TITLE_LEFT_OUT if typed.titled else 0
 
 
 def _rows(patients: PatientQuerySet, step: "Step", condition: Q, most: int) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from booking_site.core.scope import Scope
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_phone
 from patients.exceptions import PatientMerged
+from patients.typed import without_titles
 
 NATIONAL_DIGITS = 6  # of a number without its country code, at least: shorter ones are asked for as they are kept
 LONG_AGO = "1850-01-01"  # nobody alive was born before; a typing error was
@@ -37,9 +38,9 @@ def phone_is(text: str) -> Q:
 
 class PatientQuerySet(models.QuerySet["Patient"]):
     def search(self, text: str) -> "PatientQuerySet":
-        """Patients that match every word of ``text``: names in any order, with or without accents; e-mail; record
-        number; or, when it is all digits and punctuation, a phone number in any format. The record number of one that
-        has been merged also finds the one it was merged into."""
+        """Patients that match every word of ``text`` but titles: names in any order, with or without accents; e-mail;
+        record number; or, when it is all digits and punctuation, a phone number in any format. The record number of one
+        that has been merged also finds the one it was merged into."""
         if not text.strip():
             return self
         merged = Patient.objects.filter(mrn=text.strip(), merged_into__isnull=False)
@@ -49,7 +50,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         if re.fullmatch(r"[0-9+()./\-\s]+", text) and len(re.sub(r"[^0-9]", "", text)) >= 3:
             return self.filter(phone_is(text) | Q(mrn__istartswith=text.strip()))
         found = self
-        for word in text.split()[:8]:
+        for word in without_titles(text).split()[:8]:
             found = containing(found, F("search_text"), word)
         return found
 

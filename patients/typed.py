@@ -21,13 +21,20 @@ DAY_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|\.)?[ \-]*([^\W\d_]{3,})
 MONTH_DAY = re.compile(r"([^\W\d_]{3,})\.? *(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})(?!\d)")
 YEAR = re.compile(r"(?<![\d+(./\-])(1[89]\d\d|20\d\d)(?![\d)./\-])")
 EXTENSION = re.compile(r"(?<=\d)\s*(?:x|ext\.?)\s*\d{1,6}(?!\d)", re.IGNORECASE)
+# Where they stand: first, or after a comma. One before a comma is a last name.
+TITLES = re.compile(
+    r"(^|,)(?:\s*(?:(?:mr|mrs|ms|miss|mx|dra?|doctor|doktor|prof|professor|herrn?|frau|fräulein|sra?|srta|mme|mlle)"
+    r"(?![\w'’\-])\.?|m\.))+(?!\s*,)",
+    re.IGNORECASE,
+)
 NUMBER = re.compile(r"[+(]*\d[\d ()./\-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
     """``dates``: the days of birth that it may mean; ``year``: of birth, where only that is given. ``numbers``: a phone
-    or a record number each, as typed. ``codes``: words with digits, maybe record numbers. ``words``: the rest."""
+    or a record number each, as typed. ``codes``: words with digits, maybe record numbers. ``words``: the rest, without
+    titles. ``titled``: the rest with them, where there are any: names may look so."""
 
     dates: tuple[date, ...] = ()
     year: int | None = None
@@ -35,6 +42,7 @@ class Typed:
     codes: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     words: str = ""
+    titled: str = ""
 
     @property
     def is_blank(self) -> bool:
@@ -70,7 +78,15 @@ def read(text: str) -> Typed:
     numbers = tuple(match[0].strip() for match in NUMBER.finditer(rest) if _digits(match[0]) >= 3 or not dates)
     if not dates and len(numbers) == 1 and not NUMBER.sub("", rest).strip():
         note(*_run_together(numbers[0]))
-    return Typed(tuple(dates), year, numbers, codes[:4], emails[:2], NUMBER.sub(" ", rest).strip())
+    words = NUMBER.sub(" ", rest).strip()
+    plain = without_titles(words)
+    return Typed(tuple(dates), year, numbers, codes[:4], emails[:2], plain, words if plain != words else "")
+
+
+def without_titles(text: str) -> str:
+    """``text`` without titles such as Mr and Frau; as it is, when it has no other words."""
+    plain = TITLES.sub(r"\1 ", text).strip()
+    return plain if re.search(r"[^\W\d_]", plain) else text
 
 
 def clean(text: str) -> str:

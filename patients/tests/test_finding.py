@@ -101,6 +101,46 @@ def test_a_date_is_every_day_that_it_may_mean(text, days):
     assert list(read(text).dates) == days
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Mr Falcão", "mrs. falcao", "Frau Falcão", "Dr. Falcão", "Herr Prof. Dr. Falcao", "Sra Falcão", "M. Falcão"),
+        *("Prof.Dr.Falcão", "Falcão, Dr.", "falcao ana, Frau", "Mme Ana Falcon", "Miss Falcão 1980"),
+        "Dr 29.2.1980 falcao",
+    ],
+)
+def test_titles_are_left_out(others, text):
+    PatientFactory(first_name="Ana", last_name="Falcão", dob=date(1980, 2, 29))
+    assert names(text) == ["Ana Falcão"]
+
+
+def test_whoever_is_called_like_a_title_is_found_and_first():
+    for number in range(20):
+        PatientFactory(first_name="Ana", last_name=f"Falcão {number}")
+        PatientFactory(first_name=f"Dora {number}", last_name="Falcão")
+    for first, last in (("Ana", "Frau"), ("Ana", "Miss-Herr"), ("Mira", "Falcão"), ("Ana", "Drobny")):
+        PatientFactory(first_name=first, last_name=last)
+    assert names("ana frau") == names("Frau, Ana") == ["Ana Frau"]  # no titles, where they stand
+    for text in ("frau", "Frau Ana"):
+        assert names(text)[0] == "Ana Frau", text
+    for text in ("miss", "Miss Herr", "ana miss-herr", "Herr Ana"):
+        assert names(text)[0] == "Ana Miss-Herr", text
+    assert names("M. Falcão")[0] == "Mira Falcão"
+    assert "Ana Falcão 7" in names("Frau Ana", 40)
+    assert names("Dr") == ["Ana Drobny"]
+
+
+def test_a_title_costs_two_queries_more():
+    PatientFactory(last_name="Falcão")
+
+    def queries(text: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert find(text)
+        return len(captured)
+
+    assert queries("Mr Falcão") - queries("Falcão") == 2
+
+
 def test_whole_words_come_before_beginnings_and_those_before_words_alike():
     for last in ("Hansemann", "Hensen", "Hansen"):
         PatientFactory(first_name="Ida", last_name=last)

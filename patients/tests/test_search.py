@@ -38,6 +38,23 @@ def test_a_name_is_found_in_any_order_case_accent_and_spelling(found, text):
     assert found(text) == ["Müller"]
 
 
+@pytest.mark.parametrize("text", ["Mr Müller", "frau MULLER", "Herr Prof. Dr. Jürgen Müller", "M. Müller"])
+def test_titles_are_left_out(found, text):
+    PatientFactory(first_name="Jürgen", last_name="Müller")
+    PatientFactory(first_name="Anna", last_name="Schmidt")
+    assert found(text) == ["Müller"]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [("Ana", "Frau", "Ana Frau"), ("Ana", "Frau", "frau"), ("Ana", "Frau", "Frau Ana"), ("Miss", "Lee", "miss lee")],
+)
+def test_a_name_that_is_like_a_title_is_found(found, first, last, text):
+    PatientFactory(first_name=first, last_name=last)
+    PatientFactory(first_name="Zoe", last_name="Anderson")
+    assert found(text) == [last]
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC"])
 @pytest.mark.parametrize(
     "name", ["Nguyễn", "Óscar", "Þóra", "김", "Ёлкин", "Ångström", "Łukasz", "O'Hara", "张伟", "محمد"]
