@@ -78,7 +78,7 @@ def test_a_page_that_is_no_longer_true_does_nothing_and_then_shows_what_is(recep
     reception.post(page("move", appointment), {"key": KEY, "slot": theirs.pk, "version": stale})
     for name, form in (("move", {"key": KEY, "slot": mine.pk}), ("cancel", {"code": "ill", "reason": "ill"})):
         answer = reception.post(page(name, appointment), {**form, "version": stale})
-        assert "It has changed since you read it" in answer.content.decode()
+        assert "Somebody else has changed this meanwhile" in answer.content.decode()
         appointment.refresh_from_db()
         assert (appointment.slot, appointment.status) == (theirs, "booked")
         assert version_of(appointment) in answer.content.decode()

@@ -125,7 +125,7 @@ def test_a_record_changed_since_the_preview_is_not_merged(reception, pair):
     pair[1].phone = "030 2"
     save_record(actor=TESTER, instance=pair[1], fields=["phone"])
     answer = reception.post(url(pair, stays=pair[0]), {"version": versions}, follow=True)
-    assert said(answer) == ["It has changed since you read it. Read it again, then repeat your change."]
+    assert said(answer) == ["Somebody else has changed this meanwhile. Look at it again, then repeat."]
     assert PatientMerge.objects.count() == 0
 
 

@@ -201,7 +201,7 @@ def test_notes_that_somebody_changed_meanwhile_are_not_overwritten(reception, pa
     patient.notes = "Theirs"
     save_record(actor=TESTER, instance=patient, fields=["notes"])
     page = text(reception.post(url(patient), {"notes": "Mine", "version": version}))
-    assert "It has changed since you read it" in page
+    assert "Somebody else has changed this meanwhile" in page
     assert "Mine" in page  # as typed
     patient.refresh_from_db()
     assert patient.notes == "Theirs"

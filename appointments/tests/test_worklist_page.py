@@ -169,7 +169,7 @@ def test_a_stale_page_and_a_taken_seat_are_refused_kindly(reception, doctor):
     appointment, free, other = waiting(doctor), seat(doctor, 9), seat(doctor, 10)
     booked(slot=free)
     assert "This seat is taken" in said(rebook(reception, appointment, free))[0]
-    assert "It has changed since you read it" in said(rebook(reception, appointment, other, version="1f"))[0]
+    assert "Somebody else has changed this meanwhile" in said(rebook(reception, appointment, other, version="1f"))[0]
     assert said(reception.post(page("rebook", appointment), {"slot": "x"}, follow=True)) == ["Choose one of the times."]
     assert Appointment.objects.get(pk=appointment.pk).slot_id == appointment.slot_id
 
@@ -183,7 +183,7 @@ def test_urgency_is_set_and_taken_back(reception, doctor):
         assert Appointment.objects.get(pk=appointment.pk).is_urgent is is_urgent
         assert listed(reception) == order
     stale = reception.post(page("urgent", appointment), {"urgent": "yes", "version": "1f"}, follow=True)
-    assert "It has changed since you read it" in said(stale)[0]
+    assert "Somebody else has changed this meanwhile" in said(stale)[0]
 
 
 def test_an_address_that_is_only_read_does_nothing(reception, doctor):

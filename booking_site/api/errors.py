@@ -15,8 +15,9 @@ from rest_framework.response import Response
 
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
-from booking_site.core.errors import Busy, DomainError, Unavailable, from_database
+from booking_site.core.errors import Busy, DomainError, PreconditionFailed, Unavailable, from_database
 
+STALE = "It has changed since you read it. Read it again, then repeat your change."
 CONTENT_TYPE = "application/problem+json"
 logger = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             error = Unavailable("The answer took too long. Ask for less, or try again in a moment.")
     if isinstance(error, DomainError):
         status, code, detail, errors = error.status_code, error.code, error.detail, error.errors
+        if isinstance(error, PreconditionFailed):
+            detail = STALE
         if error.retry_after is not None:
             headers["Retry-After"] = str(error.retry_after)
     else:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from booking_site.api.errors import STALE as STALE_DETAIL
 from booking_site.api.errors import problem
 
 
@@ -73,7 +74,7 @@ BAD_IF_MATCH = Refusal(
     name="invalid_if_match",
 )
 BUSY = Refusal(409, "busy", "Somebody else is changing this right now. Try again in a moment.")
-STALE = Refusal(412, "stale", "It has changed since you read it. Read it again, then repeat your change.")
+STALE = Refusal(412, "stale", STALE_DETAIL)
 KEY_REUSED = Refusal(
     422,
     "idempotency_key_reused",

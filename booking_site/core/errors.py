@@ -50,11 +50,13 @@ class Conflict(DomainError):
 
 
 class PreconditionFailed(DomainError):
+    """Somebody else was faster. Told to people; the API has words of its own for programs (``api.errors.STALE``)."""
+
     status_code = 412
     code = "stale"
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(detail or _("It has changed since you read it. Read it again, then repeat your change."))
+        super().__init__(detail or _("Somebody else has changed this meanwhile. Look at it again, then repeat."))
 
 
 class KeyReused(DomainError):

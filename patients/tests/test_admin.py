@@ -73,7 +73,7 @@ def test_a_page_that_somebody_else_has_overtaken_changes_nothing_and_says_so(rec
     mine, theirs = typed(reception, patient), typed(reception, patient)
     assert reception.post(change(patient), theirs | {"phone": "2222"}).status_code == 302
     answer = reception.post(change(patient), mine | {"email": "mine@example.org"})
-    assert "It has changed since you read it" in answer.content.decode()
+    assert "Somebody else has changed this meanwhile" in answer.content.decode()
     assert "mine@example.org" in answer.content.decode()
     patient.refresh_from_db()
     assert (patient.phone, patient.email) == ("2222", "")

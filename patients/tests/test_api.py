@@ -21,7 +21,8 @@ def test_register_and_change_a_patient(api):
     assert changed.json()["phone"] == ""
     stale = api.patch(f"/api/v1/patients/{body['id']}", {"phone": "123456"}, HTTP_IF_MATCH=made["ETag"])
     assert stale.status_code == 412
-    assert stale.json()["code"] == "stale"
+    said = "It has changed since you read it. Read it again, then repeat your change."
+    assert (stale.json()["code"], stale.json()["detail"]) == ("stale", said)
 
     rows = AuditLog.objects.filter(object_id=body["id"]).order_by("timestamp")
     assert [row.action for row in rows] == ["patient.created", "patient.updated"]

@@ -201,7 +201,7 @@ def test_a_refusal_is_audited_and_a_stale_form_overwrites_nothing(scheduler):
     closure.save()
     for sent in ({}, {"confirmed": "Do it"}):
         assert (
-            "It has changed since you read it"
+            "Somebody else has changed this meanwhile"
             in errors(scheduler.post(page("change", closure), form | sent))["__all__"][0]
         )
     closure.refresh_from_db()

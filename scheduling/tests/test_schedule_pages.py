@@ -282,7 +282,7 @@ def test_a_schedule_that_somebody_changed_meanwhile_is_not_overwritten(scheduler
     schedule.save()
     for sent in ({}, {"confirmed": "Do it"}):
         answer = scheduler.post(page("change", schedule), form | sent)
-        assert "It has changed since you read it" in errors(answer)["__all__"][0]
+        assert "Somebody else has changed this meanwhile" in errors(answer)["__all__"][0]
     schedule.refresh_from_db()
     assert (schedule.name, schedule.room) == ("Renamed", "")
 
