@@ -133,6 +133,7 @@ def _keep(picking: Picking, who: Who, registered: Any) -> None:
     picking.refuse("registered", _("%s is registered, but not booked yet.") % registered)
     who.patient, who.is_new, who.text, who.candidates = registered, False, people.patient_label(registered), []
     picking.key = uuid7()
+    pick.follow(picking)
 
 
 def _refused(form: BookingForm, picking: Picking) -> BookingForm:
@@ -141,8 +142,9 @@ def _refused(form: BookingForm, picking: Picking) -> BookingForm:
             picking.refuse(name, message)
     if "key" in form.errors:
         picking.refuse("slot", _("Something was wrong with this form. Choose the time once more."))
-    if "slot" in picking.troubles:
-        picking.slot, picking.held = None, ""
+        picking.slot = None
+    if picking.held:
+        pick.follow(picking)
     return form
 
 
@@ -153,7 +155,7 @@ def _tell(error: DomainError, picking: Picking) -> None:
     elif isinstance(error, OF_PATIENT):
         picking.refuse("patient", error.detail)
     else:
-        picking.refuse("slot", pick.told(error, picking))
+        pick.refused(picking, error)
 
 
 def _warn(picking: Picking, who: Who) -> None:

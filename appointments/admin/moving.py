@@ -33,6 +33,8 @@ def move_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
         form = MoveForm(request.POST)
         if _moved(request, form, picking, appointment):
             return model_admin.done(request, appointment.pk, _("Moved: %s."))
+        if picking.held:
+            pick.follow(picking)
         appointment = model_admin.get_object(request, object_id)
     shown = pick.context(picking) | {"form": form, "old": model_admin.label(appointment), "button": _("Move")}
     if "X-Part" in request.headers:
@@ -65,8 +67,7 @@ def _moved(request: HttpRequest, form: MoveForm, picking: Picking, appointment: 
             idempotency=form.idempotency(f"console:{request.user.pk}"),
         )
     except DomainError as error:
-        picking.refuse("slot", pick.told(error, picking))
-        picking.slot, picking.held = None, ""
+        pick.refused(picking, error)
         return False
     if picking.held and not picking.is_holding:
         pick.give_up(picking)

@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from appointments.exceptions import DoctorMismatch
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.ids import uuid7
@@ -23,13 +24,14 @@ from booking_site.core.scope import Scope, scope_of
 from booking_site.core.scoped import announce_outside
 from booking_site.core.wallclock import clock_html, day_label, duration_label, time_label, zone_html
 from scheduling import operations, picker
-from scheduling.exceptions import HoldExpired
+from scheduling.exceptions import HoldExpired, SlotNotFound, SlotUnavailable, TooManyHolds
 from scheduling.models import VisitType
 from scheduling.picker import Asked, Day, Row
 from scheduling.week import monday_of
 
 LOOKS = ("look", "day", "goto")  # the buttons that only ask what follows from what is chosen
 PARTS = {"morning": _("Morning"), "afternoon": _("Afternoon"), "evening": _("Evening")}
+OF_SEAT = (SlotNotFound, SlotUnavailable, HoldExpired, TooManyHolds, DoctorMismatch)
 YEARS = (1990, 2190)  # what the calendar leafs through
 
 
@@ -62,7 +64,9 @@ class Picking:
         return self.slot is not None and self.held == str(self.slot["id"])
 
     def refuse(self, name: str, message: Any) -> None:
-        self.troubles.setdefault(name, []).append(message)
+        said = self.troubles.setdefault(name, [])
+        if message not in said:
+            said.append(message)
 
 
 def is_look(request: HttpRequest) -> bool:
@@ -165,8 +169,7 @@ def follow(picking: Picking) -> None:
         )[1]
         picking.held = str(picking.slot["id"])
     except DomainError as error:
-        picking.refuse("slot", told(error, picking))
-        picking.slot, picking.held = None, ""
+        refused(picking, error)
 
 
 def give_up(picking: Picking) -> None:
@@ -179,11 +182,14 @@ def give_up(picking: Picking) -> None:
             return  # it is somebody else's by now
 
 
-def told(error: DomainError, picking: Picking) -> str:
-    """The refusal as it is to be told: of a hold that has ended only to those who had one."""
-    if isinstance(error, HoldExpired) and not picking.is_holding and error.errors:
-        return error.errors[0]["detail"]
-    return error.detail
+def refused(picking: Picking, error: DomainError) -> None:
+    """Said beside the times: of a hold that has ended only to those who had one. If it is the seat that is not to be
+    had, it is given up and no longer chosen; whatever else it is, it stays chosen and held."""
+    never_held = isinstance(error, HoldExpired) and not picking.is_holding and error.errors
+    picking.refuse("slot", error.errors[0]["detail"] if never_held else error.detail)
+    if isinstance(error, OF_SEAT):
+        give_up(picking)
+        picking.slot = None
 
 
 def _suits(slot: Row, asked: Asked) -> bool:

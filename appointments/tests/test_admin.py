@@ -21,6 +21,7 @@ from booking_site.testing.factories import (
     in_days,
     staff,
 )
+from doctors.models import Doctor
 from scheduling.models import AvailableSlot
 
 ADD = "/admin/appointments/appointment/add/"
@@ -82,6 +83,23 @@ def test_a_page_that_is_no_longer_true_does_nothing_and_then_shows_what_is(recep
         appointment.refresh_from_db()
         assert (appointment.slot, appointment.status) == (theirs, "booked")
         assert version_of(appointment) in answer.content.decode()
+
+
+def test_a_move_refused_keeps_the_seat_chosen_and_held_unless_it_is_about_the_seat(reception):
+    appointment, slot = booked(), SlotFactory()
+    at, form = page("move", appointment), {"key": KEY, "slot": slot.pk, "held": slot.pk}
+    reception.post(at, form | {"look": "yes"})
+    answer = reception.post(at, form | {"version": "1f"})
+    assert "Somebody else has changed this meanwhile. Look at it again, then repeat." in answer.content.decode()
+    picking = answer.context["picking"]
+    assert (picking.slot["id"], picking.held) == (slot.pk, str(slot.pk))
+    assert AvailableSlot.objects.get(pk=slot.pk).state == "held"
+
+    Doctor.objects.filter(pk=slot.doctor_id).update(is_active=False)
+    answer = reception.post(at, form | {"version": answer.context["version"]})
+    picking = answer.context["picking"]
+    assert (set(picking.troubles), picking.slot, picking.held) == ({"slot"}, None, "")
+    assert AvailableSlot.objects.get(pk=slot.pk).status == "available"
 
 
 def test_reception_cancels_and_twice_is_harmless(reception):

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from appointments.models import Appointment, IdempotencyKey
-from appointments.tests.booking_form import ADD, KEY, booking, look, times
+from appointments.tests.booking_form import ADD, KEY, booking, look, state, times
 from audit.models import AuditLog
 from booking_site.testing.factories import (
     DoctorFactory,
@@ -159,6 +159,27 @@ def test_the_rules_of_booking_hold_here_too_each_beside_its_field(reception):
         assert set(troubles) == {field}, message
         assert message in str(troubles[field])
     assert Appointment.objects.count() == 2
+
+
+def test_a_refusal_that_is_not_about_the_seat_keeps_it_chosen_and_held(reception):
+    first, patient = booked(), PatientFactory()
+    slot = SlotFactory(starts_at=first.starts_at)
+    look(reception, slot=slot.pk)
+    answer = reception.post(ADD, booking(first.patient, slot, held=slot.pk))
+    picking = answer.context["picking"]
+    assert (set(picking.troubles), picking.slot["id"], picking.held) == ({"patient"}, slot.pk, str(slot.pk))
+    assert "Held for you until" in answer.content.decode()
+    assert state(slot) == "held"
+    assert reception.post(ADD, booking(patient, slot, held=slot.pk)).status_code == 302
+
+
+def test_a_refusal_that_is_about_the_seat_gives_it_up(reception):
+    slot, other = SlotFactory(), DoctorFactory()
+    look(reception, slot=slot.pk)
+    answer = reception.post(ADD, booking(PatientFactory(), slot, held=slot.pk, doctor=other.pk))
+    picking = answer.context["picking"]
+    assert (set(picking.troubles), picking.slot, picking.held) == ({"slot"}, None, "")
+    assert state(slot) == "available"
 
 
 def test_the_appointment_that_is_in_the_way_is_linked_before_and_after_the_button_is_pressed(reception):
