@@ -211,6 +211,16 @@ def test_a_seat_of_the_board_that_is_lost_offers_the_next_of_its_doctor_with_all
     assert Appointment.objects.get(source="console").slot == clinic[2]
 
 
+def test_alt_b_keeps_what_the_booking_page_has_and_goes_to_its_first_box(page, clinic):
+    sign_in(page)
+    open_booking(page, clinic)
+    page.get_by_label("Reason").fill("Palpitations")
+    page.keyboard.press("Alt+b")
+    expect(page.get_by_role("combobox", name="Who", exact=True)).to_be_focused()
+    expect(page.get_by_label("Reason")).to_have_value("Palpitations")
+    expect(page.locator(".chosen-patient")).to_contain_text("MRN-0007")
+
+
 def test_the_second_of_two_receptionists_sees_the_seat_held_until_the_first_leaves(page, browser, server, clinic):
     sign_in(page)
     open_booking(page, clinic)

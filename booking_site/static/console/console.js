@@ -31,13 +31,20 @@
         }
     });
 
-    // Links that say which keys lead there: Alt and a letter, wherever the cursor is.
+    // Links that say which keys lead there: Alt and a letter, wherever the cursor is. On a form that they lead to,
+    // which may be half filled, they go back to its first box.
     document.addEventListener("keydown", (event) => {
         if (event.altKey && !event.ctrlKey && !event.metaKey && event.code.startsWith("Key")) {
             const way = document.querySelector(`a[aria-keyshortcuts="Alt+${event.code.slice(3)}"]`);
             if (way) {
                 event.preventDefault();
-                way.click();
+                const boxes = way.hasAttribute("aria-current") ? document.querySelectorAll("#content-main input:not([type=hidden])") : [];
+                const box = [...boxes].find((one) => one.offsetParent);
+                if (box) {
+                    box.focus();
+                } else {
+                    way.click();
+                }
             }
         }
     });
