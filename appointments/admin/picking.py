@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -62,6 +63,11 @@ class Picking:
     @property
     def is_holding(self) -> bool:
         return self.slot is not None and self.held == str(self.slot["id"])
+
+    @property
+    def held_seconds(self) -> int:
+        """From now to the end of the hold."""
+        return int((self.held_until - timezone.now()).total_seconds()) if self.held_until else 0
 
     def refuse(self, name: str, message: Any) -> None:
         said = self.troubles.setdefault(name, [])
@@ -234,6 +240,7 @@ def context(picking: Picking) -> dict[str, Any]:
             "kind": kind or picking.slot["visit_type"],
             "instructions": kind.instructions if kind else "",
             "held_until": _clock(picking.held_until, picking.slot["time_zone"]),
+            "held_seconds": picking.held_seconds,
         }
     zones = sorted({row["time_zone"] for day in shown["days"] for row in day.times})
     shown["zone"] = zone_html(zones[0]) if len(zones) == 1 else ""

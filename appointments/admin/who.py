@@ -34,6 +34,11 @@ class Who:
     is_searched: bool = False
 
     @property
+    def new_name(self) -> str:
+        """Of whom is to be registered, as far as it has been typed."""
+        return " ".join(filter(None, ((self.new[name].value() or "").strip() for name in ("first_name", "last_name"))))
+
+    @property
     def shown_candidates(self) -> str:
         """The ids of the candidates: what somebody has seen who registers all the same."""
         return ",".join(sorted(str(one.patient.pk) for one in self.candidates))

@@ -84,6 +84,25 @@ def test_a_new_patient_is_registered_and_booked_in_one_press_and_once(reception)
     ]
 
 
+def test_the_sentence_says_that_somebody_new_is_booked(reception):
+    slot = SlotFactory()
+    unnamed = look(reception, slot=slot.pk, is_new="yes", **{"new-first_name": " ", "new-last_name": ""})
+    assert "a new patient" in unnamed.content.decode()
+    assert "<bdi>Ada Byron</bdi></b>" in look(reception, slot=slot.pk, held=slot.pk, **NEW).content.decode()
+    assert "nobody chosen yet" in look(reception, slot=slot.pk, held=slot.pk).content.decode()
+
+
+def test_one_of_the_very_same_name_is_shown_though_nothing_else_is_given(reception):
+    slot, known = SlotFactory(), PatientFactory(first_name="Áda", last_name="Byron")
+    PatientFactory(first_name="Ada", last_name="Byronova")
+    form = {"key": KEY, "slot": slot.pk, **NEW, "new-dob": ""}
+    answer = reception.post(ADD, form)
+    assert [one.patient for one in answer.context["who"].candidates] == [known]
+    assert Patient.objects.count() == 2
+    assert reception.post(ADD, form | {"all_the_same": answer.context["who"].shown_candidates}).status_code == 302
+    assert Patient.objects.count() == 3
+
+
 def test_one_like_the_new_patient_is_shown_first_and_then_registered_all_the_same_or_chosen(reception):
     slot, known = SlotFactory(), PatientFactory(first_name="Ada", last_name="Byron", dob="1980-02-29")
     form = {"key": KEY, "slot": slot.pk, **NEW}

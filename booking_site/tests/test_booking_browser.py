@@ -19,7 +19,7 @@ from booking_site.testing.factories import (
     staff,
 )
 from patients.models import Patient
-from scheduling.models import AvailableSlot
+from scheduling.models import AvailableSlot, VisitType
 from scheduling.operations import hold as hold_seat
 
 ADD = "/admin/appointments/appointment/add/"
@@ -211,6 +211,39 @@ def test_a_seat_of_the_board_that_is_lost_offers_the_next_of_its_doctor_with_all
     assert Appointment.objects.get(source="console").slot == clinic[2]
 
 
+def test_what_is_wrong_is_said_and_focused_and_the_seat_stays_held(page, clinic):
+    VisitType.objects.filter(pk=clinic[0].visit_type_id).update(limit_per_patient=1)
+    booked(slot=SlotFactory(starts_at=in_days(9)), patient=Patient.objects.get(mrn="MRN-0007"))
+    sign_in(page)
+    open_booking(page, clinic)
+    hold(page, 1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#part-who .errorlist")).to_contain_text("as many visits of the type")
+    who = page.get_by_role("combobox", name="Who", exact=True)
+    expect(who).to_be_focused()
+    expect(page.locator("[data-held]")).to_contain_text("Held for you until")
+    assert status(clinic[0]) == "held"
+
+    who.fill("Nobody Known")
+    page.get_by_role("option", name="Register a new patient").click()
+    expect(page.locator(".sentence")).to_contain_text("Nobody Known new")
+    page.get_by_label("Last name").fill("")
+    page.get_by_label("First name").fill("")
+    page.get_by_label("Phone").fill("call me")
+    expect(page.locator(".sentence")).to_contain_text("a new patient")
+    page.get_by_role("button", name="Register and book").click()
+    expect(page.locator(".new-phone .errorlist")).to_be_visible()
+    expect(page.get_by_label("Phone")).to_be_focused()
+    page.get_by_label("Phone").fill("+48 600 000 000")
+    page.get_by_role("button", name="Register and book").click()
+    expect(page.locator(".errorlist.nonfield")).to_contain_text("needs a first name or a last name")
+    expect(page.get_by_label("First name")).to_be_focused()
+    assert status(clinic[0]) == "held"
+    page.get_by_label("First name").fill("Nobody")
+    page.get_by_role("button", name="Register and book").click()
+    expect(page.locator(".messagelist")).to_contain_text("Booked: Nobody")
+
+
 def test_alt_b_keeps_what_the_booking_page_has_and_goes_to_its_first_box(page, clinic):
     sign_in(page)
     open_booking(page, clinic)
@@ -219,6 +252,46 @@ def test_alt_b_keeps_what_the_booking_page_has_and_goes_to_its_first_box(page, c
     expect(page.get_by_role("combobox", name="Who", exact=True)).to_be_focused()
     expect(page.get_by_label("Reason")).to_have_value("Palpitations")
     expect(page.locator(".chosen-patient")).to_contain_text("MRN-0007")
+
+
+def test_the_hold_lasts_in_another_window_for_a_while_and_its_end_is_said(page, clinic):
+    def show(state: str) -> None:
+        page.evaluate(
+            """(state) => {
+                Object.defineProperty(document, "visibilityState", {value: state, configurable: true});
+                document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            state,
+        )
+
+    def held_until():
+        return AvailableSlot.objects.get(pk=clinic[0].pk).held_until
+
+    sign_in(page)
+    page.clock.install()
+    open_booking(page, clinic)
+    hold(page, 1)
+    show("hidden")
+    before = held_until()
+    with page.expect_response(lambda answer: "/add/" in answer.url):
+        page.clock.fast_forward("02:05")
+    assert held_until() > before
+    expect(page.locator("[data-held]")).to_contain_text("Held for you until")
+    for minutes in ("14:00", "06:00"):  # longer than anybody is waited for, and than the hold
+        page.clock.fast_forward(minutes)
+    expect(page.get_by_role("alert").filter(has_text="Not held for you any more")).to_be_visible()
+    look(page, "book-hold-over")
+
+    show("visible")
+    expect(page.locator("[data-held]")).to_contain_text("Held for you until")
+    show("hidden")
+    AvailableSlot.objects.filter(pk=clinic[0].pk).update(
+        status="available", held_until=None, held_by="", hold_digest=""
+    )
+    booked(slot=clinic[0])
+    show("visible")
+    expect(page.locator("#part-when .errorlist")).to_contain_text("Your hold on this seat has ended")
+    expect(times(page)).to_have_count(3)
 
 
 def test_the_second_of_two_receptionists_sees_the_seat_held_until_the_first_leaves(page, browser, server, clinic):

@@ -80,8 +80,19 @@
         if (chosen) {
             chosen.checked = true;
         }
+        count();
         name();
     };
+    // The hold, counted from when the answer came: the clocks of the server and of this machine may differ.
+    let ends = 0;
+    const held = () => form.querySelector("[data-held]");
+    const count = () => { ends = Date.now() + (held() ? held().dataset.held * 1000 : 0); };
+    setInterval(() => {
+        if (held() && Date.now() >= ends && !held().hasAttribute("role")) {
+            held().setAttribute("role", "alert");
+            held().textContent = held().dataset.over;
+        }
+    }, 1000);
     const refocus = (part, before) => {
         const same = before.id ? document.getElementById(before.id)
             : part.querySelector(`[name="${before.name}"][value="${before.value}"]`);
@@ -131,6 +142,7 @@
         }
         name();
         field("new-first_name").focus();
+        look();
     };
     for (const box of form.querySelectorAll("[data-box]")) {
         const value = () => field(box.dataset.value);
@@ -290,17 +302,23 @@
         }));
     }, true);
 
-    // --- the hold lives as long as the page is looked at ------------------------------------------------------------
+    // --- the hold lives as long as somebody works, here or for a while in another window ----------------------------
 
     let leaving = false, active = Date.now();
     for (const kind of ["keydown", "pointerdown"]) {
         document.addEventListener(kind, () => { active = Date.now(); });
     }
     setInterval(() => {
-        if (field("held").value && document.visibilityState === "visible" && Date.now() - active < AWAY && !leaving) {
+        if (field("held").value && Date.now() - active < AWAY && !leaving) {
             look();
         }
     }, RENEW);
+    document.addEventListener("visibilitychange", () => {
+        if (document.visibilityState === "visible" && time() && !leaving && !form.hidden) {
+            active = Date.now();
+            look();
+        }
+    });
     window.addEventListener("pagehide", () => {
         if (field("held").value && !leaving) {
             const body = new FormData();
@@ -331,14 +349,22 @@
                 return;
             }
         }
-        if (time()) {
+        if (time() && (event.persisted || !wrong() || !field("held").value)) { // what was refused is not to vanish
             await settled();
         }
-        if (form.querySelector(".errorlist") && form.querySelector("#part-when .errorlist")) {
-            (form.querySelector("[name=slot]") || field("whose")).focus();
-        } else if (form.querySelector(".candidates")) {
-            form.querySelector(".candidates input").focus();
+        if (wrong()) {
+            correct(wrong());
         }
     });
+    const wrong = () => form.querySelector("[aria-invalid=true], .errorlist, .candidates");
+    const correct = (at) => {
+        const first = at.matches("[aria-invalid]") ? at
+            : at.matches(".candidates") ? at.querySelector("input")
+                : at.closest("#part-who") ? field("who")
+                    : at.closest("#part-when") ? form.querySelector("[name=slot]") || field("whose")
+                        : at.closest("fieldset, div").querySelector("input, textarea");
+        first.focus();
+    };
+    count();
     name();
 }
