@@ -5,7 +5,9 @@ kind. Reception and Scheduler belong to the first department, the Clinician is t
 oversees all, the Auditor belongs nowhere, and ``nobody`` is staff without a role.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +15,13 @@ from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
+from appointments import operations
+from appointments.merging import merge
 from appointments.models import Appointment
 from booking_site.api.models import ApiClient
 from booking_site.testing.factories import (
+    PASSWORD,
+    TESTER,
     ClosureFactory,
     DepartmentFactory,
     DoctorFactory,
@@ -25,6 +31,7 @@ from booking_site.testing.factories import (
     booked,
     in_days,
     staff,
+    zone_at,
 )
 from doctors.models import Department, StaffProfile
 from scheduling.models import AvailableSlot, VisitType
@@ -52,7 +59,7 @@ class World:
 
 
 def build() -> World:
-    first, second = DepartmentFactory(name="Cardiology"), DepartmentFactory(name="Neurology")
+    first, second = (DepartmentFactory(name=name, time_zone=zone_at(9)) for name in ("Cardiology", "Neurology"))
     sides = {side: _side(side, department) for side, department in zip(SIDES, (first, first, second), strict=True)}
     shared = SimpleNamespace(
         closure=ClosureFactory(reason="Feast", first_day=CLOSED),
@@ -74,7 +81,7 @@ def build() -> World:
         "Clinician": staff("Clinician", doctor=sides["own"].doctor),
         "Auditor": staff("Auditor"),
         "Administrator": staff("Administrator"),
-        NOBODY: User.objects.create_user(NOBODY, is_staff=True),
+        NOBODY: User.objects.create_user(NOBODY, password=PASSWORD, is_staff=True),
     }
     StaffProfile.objects.filter(user__username__in=["auditor", "administrator"]).delete()
     return World(sides, shared, users)
@@ -82,8 +89,9 @@ def build() -> World:
 
 def _side(side: str, department: Department) -> Any:
     doctor = DoctorFactory(department=department, name=f"Doctor {side}", email=f"{side}@hospital.example")
-    patient = PatientFactory(last_name=f"Patient {side}")
-    seats = SlotFactory.create_batch(6, doctor=doctor)
+    patient = PatientFactory(last_name=f"Patient {side}", email=f"patient.{side}@mail.example")
+    seats = SlotFactory.create_batch(9, doctor=doctor)
+    soon = timezone.now().replace(second=0, microsecond=0) + timedelta(minutes=30)
     waiting = booked(patient=patient, slot=seats[1])
     Appointment.objects.filter(pk=waiting.pk).update(
         needs_new_time_since=timezone.now(), needs_new_time_because=f"Closed {side}"
@@ -92,13 +100,24 @@ def _side(side: str, department: Department) -> Any:
     return SimpleNamespace(
         department=department,
         doctor=doctor,
+        colleague=DoctorFactory(department=department, name=f"Colleague {side}"),
         patient=patient,
+        duplicate=PatientFactory(last_name=f"Duplicate {side}"),
+        merge=merge(actor=TESTER, survivor_id=patient.pk, duplicate_id=PatientFactory(last_name=f"Old {side}").pk),
         appointment=booked(patient=patient, slot=seats[0], reason=f"Reason {side}"),
+        arrived=_taken(operations.check_in, booked(patient=patient, slot=seats[6])),
+        with_doctor=_taken(operations.start, _taken(operations.check_in, booked(patient=patient, slot=seats[7]))),
+        cancelled=_taken(operations.cancel, booked(patient=patient, slot=seats[8])),
         waiting=waiting,
         availableslot=seats[2],
         other_slot=seats[3],
         withdrawn_slot=seats[5],
+        seat_today=SlotFactory(doctor=doctor, starts_at=soon),
         schedule=ScheduleFactory(doctor=doctor, name=f"Clinic {side}"),
         closure=ClosureFactory(doctor=doctor, reason=f"Ill {side}", first_day=CLOSED),
         lifted=ClosureFactory(doctor=doctor, reason=f"Leave {side}", is_active=False),
     )
+
+
+def _taken(step: Callable[..., Appointment], appointment: Appointment) -> Appointment:
+    return step(actor=TESTER, appointment_id=appointment.pk)

@@ -5,30 +5,40 @@ Refused things change no row at all, and stand in the audit log as ``access.deni
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.urls import reverse
 
-from appointments.models import Appointment
+from appointments.admin.picking import Picking
+from appointments.models import Appointment, IdempotencyKey
+from appointments.steps import STEPS
 from audit.models import AuditLog
 from booking_site.api.models import ApiClient
 from booking_site.core.ids import uuid7
 from booking_site.core.operations import version_of
-from booking_site.testing.factories import in_days
+from booking_site.testing.factories import PASSWORD, TESTER, in_days
 from booking_site.testing.world import LETTERS, SEES, SIDES, build
+from booking_site.tests.test_matrix import addresses, by_default, model_of
 from doctors.models import Department, Doctor, StaffProfile
-from patients.models import Patient
+from patients.models import Patient, PatientMerge
+from scheduling import operations
+from scheduling.admin.week import STEPS as OF_A_WEEK
 from scheduling.models import AvailableSlot, Closure, Schedule, VisitType
+from scheduling.picker import Asked
 
 pytestmark = pytest.mark.django_db
 KEPT = [
     *(Appointment, AvailableSlot, Schedule, Closure, Department, Doctor, StaffProfile, Patient, VisitType, ApiClient),
     *(User, Group, User.groups.through, Group.permissions.through, StaffProfile.departments.through),
+    *(PatientMerge, IdempotencyKey),  # the latter keeps that a slip was sent
 ]
 DAY = f"{in_days(20).date()}"
+NEW_YEAR = f"{in_days(366).year}-01-01"
 INLINE = {"staff_profile-TOTAL_FORMS": "0", "staff_profile-INITIAL_FORMS": "0"}
 PASSWORDS = {"password1": "a long pass phrase", "password2": "a long pass phrase", "usable_password": "true"}
 
@@ -45,21 +55,77 @@ def closure_form(**more: str) -> dict[str, Any]:
     return {"kind": "days", "first_day": DAY, "reason": "Works", "confirmed": "yes", "key": str(uuid7()), **more}
 
 
+KEY = uuid7()  # of a form
+
+
+def held(user: User, s: Any) -> None:
+    """The seat is held by the person's own form."""
+    token = Picking(SimpleNamespace(user=user), KEY, Asked(None)).token  # type: ignore[arg-type]
+    operations.hold(actor=TESTER, slot_id=s.availableslot.pk, hold_token=token, new_token=token)
+
+
 @dataclass(frozen=True)
 class Act:
-    """``url`` of a page, ``row`` its record among those of a side, ``data`` what is sent (of the side's rows), ``who``
-    may do it with rows that they see."""
+    """``page`` by its name, with a query that may name rows of the side (``s``); ``row`` its record among those of a
+    side, ``data`` what is sent (of the side's rows), ``who`` may do it with rows that they see. ``first``: what has
+    been done by then."""
 
     page: str
     who: str
     data: Callable[[Any], dict[str, Any]]
     row: str = ""
-    wide: bool = False  # with patients, whom reception sees all over the hospital
+    wide: bool = False  # with patients, whom reception sees all over the hospital, or with what is one's own
+    first: Callable[[User, Any], None] | None = None
+
+
+def step(name: str, who: str, row: str) -> Act:
+    return Act("appointments_appointment_step", who, lambda s: {"step": name}, row=row)
 
 
 ACTS = {
-    "check in": Act(
-        "appointments_appointment_step", "RCD", lambda s: {"step": "check_in"}, row="appointment"
+    "check in": step("check_in", "RCD", "appointment"),
+    "start": step("start", "RCD", "arrived"),
+    "complete": step("complete", "RCD", "with_doctor"),
+    "mark as missed": step("no_show", "RCD", "appointment"),
+    "undo a step": step("undo", "RCD", "arrived"),
+    "undo a cancellation": step("undo", "RSD", "cancelled"),
+    "book": Act(
+        "appointments_appointment_add", "RD",
+        lambda s: {"patient": str(s.patient.pk), "slot": str(s.availableslot.pk), "key": str(KEY)},
+    ),
+    "register and book": Act(
+        "appointments_appointment_add", "RD",
+        lambda s: {
+            "is_new": "yes", "new-last_name": "New", "new-first_name": "Ny", "new-dob": "1980-01-01",
+            "slot": str(s.availableslot.pk), "key": str(KEY),
+        },
+    ),
+    "hold a seat": Act(
+        "appointments_appointment_add", "RD",
+        lambda s: {"look": "", "slot": str(s.availableslot.pk), "key": str(KEY)},
+    ),
+    "hold a seat to move to": Act(
+        "appointments_appointment_move", "RSD",
+        lambda s: {"look": "", "slot": str(s.availableslot.pk), "key": str(KEY)}, row="appointment",
+    ),
+    "release the seat that one's form holds": Act(
+        "booking_release", "RSD", lambda s: {"held": str(s.availableslot.pk), "key": str(KEY)}, wide=True, first=held
+    ),
+    "book a walk-in": Act(
+        "walk_in", "RD",
+        lambda s: {
+            "patient": str(s.patient.pk), "department": str(s.department.pk), "doctor": s.doctor.pk, "key": str(KEY),
+        },
+    ),
+    "overbook a walk-in": Act(
+        "walk_in", "RD",
+        lambda s: {
+            "patient": str(s.patient.pk), "doctor": s.doctor.pk, "key": str(KEY), "visit_type": "consultation",
+            "overbook": "on", "overbook_reason": "x",
+        },
+    ),
+    "send a slip": Act(
+        "appointments_appointment_slip_send", "RSD", lambda s: {"asked_for": "on", "key": str(KEY)}, row="appointment"
     ),
     "cancel": Act("appointments_appointment_cancel", "RSD", lambda s: {"code": "ill"}, row="appointment"),
     "cancel those that are ticked": Act(
@@ -89,6 +155,14 @@ ACTS = {
         "scheduling_availableslot_changelist?day=all", "SD",
         lambda s: {"action": "withdraw_selected", "_selected_action": [str(s.availableslot.pk)]},
     ),
+    "offer seats again that are ticked": Act(
+        "scheduling_availableslot_changelist?day=all", "SD",
+        lambda s: {"action": "reinstate_selected", "_selected_action": [str(s.withdrawn_slot.pk)]},
+    ),
+    "offer seats of a week again": Act(
+        "scheduling_week", "SD",
+        lambda s: {"doctor": s.doctor.pk, "step": "reinstate", "slots": [str(s.withdrawn_slot.pk)]},
+    ),
     "withdraw seats of a week": Act(
         "scheduling_week", "SD",
         lambda s: {"doctor": s.doctor.pk, "step": "withdraw", "slots": [str(s.availableslot.pk)]},
@@ -115,6 +189,14 @@ ACTS = {
         "scheduling_schedule_end", "SD",
         lambda s: {"ends_on": DAY, "confirmed": "yes", "version": version_of(s.schedule)}, row="schedule",
     ),
+    "copy a schedule": Act(
+        "scheduling_schedule_copy", "SD",
+        lambda s: {"doctor": s.colleague.pk, "starts_on": DAY, "confirmed": "yes"}, row="schedule",
+    ),
+    "load holidays for a department": Act(
+        f"scheduling_closure_holidays?country=DE&region=&year={NEW_YEAR[:4]}&department={{s.department.pk}}", "SD",
+        lambda s: {"days": NEW_YEAR, "confirmed": "yes"},
+    ),
     "add a closure of a doctor": Act("scheduling_closure_add", "SD", lambda s: closure_form(doctor=s.doctor.pk)),
     "add a closure of a department": Act(
         "scheduling_closure_add", "SD", lambda s: closure_form(department=str(s.department.pk))
@@ -139,6 +221,15 @@ ACTS = {
     "change a patient": Act(
         "patients_patient_change", "RD", lambda s: {"last_name": "Other", "dob": "1980-01-01"}, row="patient", wide=True
     ),
+    "write notes on a patient": Act(
+        "patient", "RD", lambda s: {"notes": "x", "version": version_of(s.patient)}, row="patient", wide=True
+    ),
+    "merge two patients": Act(
+        "patient_merge?other={s.duplicate.pk}&stays={s.patient.pk}", "RD", lambda s: {}, row="patient", wide=True
+    ),
+    "take a merge back": Act(
+        "patient_unmerge", "RD", lambda s: {"merge": str(s.merge.pk)}, row="patient", wide=True
+    ),
     "change a department": Act(
         "doctors_department_change", "D", lambda s: {"name": f"New {s.department.name}"}, row="department"
     ),
@@ -152,9 +243,17 @@ FOR_ALL = {
     "lift a closure of the hospital": (
         "scheduling_closure_lift", "closure", lambda s: {"confirmed": "yes", "version": version_of(s.closure)},
     ),
+    "load holidays for all": (
+        f"scheduling_closure_holidays?country=DE&region=&year={NEW_YEAR[:4]}&department=", "",
+        lambda s: {"days": NEW_YEAR, "confirmed": "yes"},
+    ),
     "add a department": ("doctors_department_add", "", lambda s: {"name": "New", "time_zone": "Europe/Berlin"}),
     "add a visit type": (
         "scheduling_visittype_add", "", lambda s: {"code": "new", "name": "New", "duration_minutes": "30",
+        "earliest_days": "10", "latest_minutes": "0"},
+    ),
+    "change a visit type": (
+        "scheduling_visittype_change", "visittype", lambda s: {"name": "New", "duration_minutes": "30",
         "earliest_days": "10", "latest_minutes": "0"},
     ),
     "add a user": ("auth_user_add", "", lambda s: {"username": "new", **PASSWORDS, **INLINE}),
@@ -166,6 +265,22 @@ FOR_ALL = {
     # The last: it gives the session a new key, which is taken back with the rest.
     "set a password": ("auth_user_password_change", "user", lambda s: PASSWORDS),
 }  # fmt: skip
+# What is sent in vain by anybody: pages that nobody may write with, beside those that delete.
+FOR_NOBODY = {
+    "auth_group_add": "", "auth_group_change": "group", "audit_auditlog_add": "", "audit_auditlog_change": "auditlog",
+    "scheduling_availableslot_change": "availableslot", "appointments_appointment_change": "appointment",
+}  # fmt: skip
+# What shows something, however it is asked.
+SHOWN = {
+    *("index", "jsi18n", "app_list", "autocomplete", "login", "logout", "password_change_done"),
+    *("auth_user_changelist", "auth_group_changelist", "api_apiclient_changelist", "audit_auditlog_changelist"),
+    *("doctors_department_changelist", "doctors_doctor_changelist", "patients_patient_changelist"),
+    *("scheduling_closure_changelist", "scheduling_closure_clock"),
+    *("scheduling_schedule_changelist", "scheduling_schedule_dates", "scheduling_visittype_changelist"),
+    *("appointments_appointment_worklist", "appointments_appointment_rebooking_report"),
+    *("appointments_appointment_slip", "appointments_appointment_slip_pdf", "appointments_appointment_slip_ics"),
+    *("booking_find", "booking_state", "walk_in_live", "reports", "day_sheet", "today_data", "today_panel"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -187,10 +302,10 @@ def rows() -> list[Any]:
 def outcome(client, page: str, row: str, data: dict[str, Any], places: Any) -> str:
     """``done`` when rows have changed, ``denied`` when none has and the audit log has it; everything is taken back."""
     name, _question, query = page.partition("?")
-    url = reverse(f"admin:{name}", args=[getattr(places, row).pk] if row else []) + (f"?{query}" if query else "")
+    url = reverse(f"admin:{name}", args=[getattr(places, row).pk] if row else [])
     with transaction.atomic():
         before, denied = rows(), AuditLog.objects.filter(action="access.denied").count()
-        response = client.post(url, data)
+        response = client.post(f"{url}?{query.format(s=places)}", data)
         changed = rows() != before
         told = AuditLog.objects.filter(action="access.denied").count() - denied
         transaction.set_rollback(True)
@@ -212,7 +327,11 @@ def test_what_each_role_may_do_with_rows_inside_and_outside_its_scope(world, cli
     for name, act in ACTS.items():
         for side in SIDES:
             places = world.sides[side]
-            got[name, side] = outcome(client, act.page, act.row, act.data(places), places)
+            with transaction.atomic():
+                if act.first is not None:
+                    act.first(world.users[role], places)
+                got[name, side] = outcome(client, act.page, act.row, act.data(places), places)
+                transaction.set_rollback(True)
             may = letter in act.who and (act.wide or side in SEES[letter])
             want[name, side] = "done" if may else "denied"
     assert got == want
@@ -226,6 +345,59 @@ def test_what_concerns_the_whole_hospital_is_for_those_who_see_all_of_it(world, 
         for name, (page, row, data) in FOR_ALL.items()
     }
     assert got == dict.fromkeys(FOR_ALL, "done" if role == "Administrator" else "denied")
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_nobody_deletes_or_writes_what_is_kept_as_it_is(world, client, role):
+    client.force_login(world.users[role])
+    deleted = {page: model_of(page) for page in filter(None, addresses()) if page.endswith("_delete")}
+    got = {}
+    for page, row in (FOR_NOBODY | deleted).items():
+        places = world.shared if hasattr(world.shared, row) else world.sides["own"]
+        got[page] = outcome(client, page, row, {"post": "yes", "name": "x"}, places)
+    assert got == dict.fromkeys(got, "denied")
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_everybody_changes_their_own_password(world, client, role):
+    client.force_login(world.users[role])
+    new = {"old_password": PASSWORD, "new_password1": "a long pass phrase", "new_password2": "a long pass phrase"}
+    assert outcome(client, "password_change", "", new, world.shared) == "done"
+
+
+def test_all_that_is_taken_by_post_is_in_the_tables(world, rf):
+    sent = [(act.page.partition("?")[0], act.data(world.sides["own"])) for act in ACTS.values()]
+    sent += [(page.partition("?")[0], data(world.shared)) for page, _row, data in FOR_ALL.values()]
+    named = {page for page in addresses() if page is not None and not by_default(page)}
+    taking = named - SHOWN - FOR_NOBODY.keys()
+    assert {page for page, _data in sent} | {"password_change"} == taking
+
+    def of(page: str, name: str) -> set[str]:
+        return {data[name] for each, data in sent if each == page and name in data}
+
+    assert of("appointments_appointment_step", "step") == STEPS.keys()
+    assert of("scheduling_week", "step") == OF_A_WEEK.keys()
+    request = rf.get("/")
+    request.user = User(is_superuser=True)
+    for model, model_admin in admin.site._registry.items():
+        changelist = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+        assert (changelist, of(changelist, "action")) == (changelist, model_admin.get_actions(request).keys())
+
+
+def test_what_shows_something_changes_nothing_whatever_is_sent(world, client):
+    client.force_login(world.users["Administrator"])
+    own, sent = world.sides["own"], {}
+    for act in ACTS.values():
+        sent |= act.data(own)
+    rows_of = {"app_list": "auth", "today_panel": own.appointment.pk}
+    rows_of |= {page: own.appointment.pk for page in SHOWN if "_slip" in page}
+    for page in SHOWN - {"login", "logout"}:
+        url = reverse(f"admin:{page}", args=[rows_of[page]] if page in rows_of else [])
+        with transaction.atomic():
+            before = rows()
+            client.post(url, sent)
+            assert (page, rows() == before) == (page, True)
+            transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("role", LETTERS)
@@ -243,6 +415,20 @@ def test_booking_takes_a_seat_that_one_sees_for_a_patient_of_anywhere(world, cli
             got[side, patient] = outcome(client, "appointments_appointment_add", "", sent, world.sides[side])
             want[side, patient] = "done" if letter in "RD" and side in SEES[letter] else "denied"
     assert got == want
+
+
+@pytest.mark.parametrize("role", ["Reception", "Scheduler", "Administrator"])
+def test_search_boxes_offer_every_patient_but_only_doctors_that_one_sees(world, client, role):
+    client.force_login(world.users[role])
+
+    def offered(what: str, text: str) -> set[str]:
+        answer = client.post(reverse("admin:booking_find"), {"what": what, "q": text})
+        return {one["name"] for one in answer.json()["offered"]}
+
+    for side in SIDES:
+        assert f"Patient {side}" in " ".join(offered("who", f"Patient {side}"))
+        doctors = offered("whose", f"Doctor {side}")
+        assert (side, f"Doctor {side}" in doctors) == (side, side in SEES[LETTERS[role]])
 
 
 def test_an_appointment_is_moved_to_no_seat_outside_the_scope(world, client):

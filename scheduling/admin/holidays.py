@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import submitted
 from booking_site.core.scope import scope_of
+from booking_site.core.scoped import announce_outside
 from booking_site.core.wallclock import day_label
 from booking_site.core.widgets import Checkboxes
 from doctors.models import Department
@@ -128,6 +129,8 @@ class HolidayPage(_Base):
         title = _("Public holidays")
         context: dict[str, Any] = {"place": place, "title": title, "errors": place.errors}
         if not place.is_valid():
+            if request.method == "POST" and place.has_error("department", "required"):
+                announce_outside(request)  # closes the whole hospital
             context |= {"media": self.media + place.media}
             return self.own_page(request, "console/holidays.html", **context)
         chosen = place.cleaned_data
