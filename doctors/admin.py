@@ -11,12 +11,20 @@ from booking_site.core.scope import scope_of
 from doctors.models import Department, Doctor, next_code
 
 
+class SiteFilter(admin.AllValuesFieldListFilter):
+    """Names what has no name: to be without a site."""
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or _("No site")}
+
+
 @admin.register(Department)
 class DepartmentAdmin(RecordAdmin):
     """Those who belong to none but are a doctor see the one that they work in."""
 
     list_display = ["name", "code", "site", "time_zone", "phone", "is_active"]
-    list_filter = ["is_active", "site"]
+    list_filter = ["is_active", ("site", SiteFilter)]
     search_fields = ["name", "code", "site"]
     fields = ["name", "code", "site", "time_zone", "phone", "is_active"]
 

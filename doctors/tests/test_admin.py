@@ -63,3 +63,10 @@ def test_autocomplete_offers_active_doctors_by_name_and_department(administrator
     query = {"app_label": "appointments", "model_name": "appointment", "field_name": "doctor", "term": "sena cardio"}
     answer = administrator.get("/admin/autocomplete/", query).json()
     assert answer["results"] == [{"id": doctor.pk, "text": "Dr Sena, Heart, Cardiology"}]
+
+
+def test_departments_without_a_site_can_be_filtered_by_a_word(administrator):
+    DepartmentFactory(site="North")
+    DepartmentFactory(site="")
+    text = administrator.get("/admin/doctors/department/").content.decode()
+    assert '<a href="?site=">No site</a>' in " ".join(text.split())
