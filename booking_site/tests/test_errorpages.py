@@ -2,6 +2,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from booking_site.errorpages import respond
 from booking_site.testing.fixtures import test_database_url
 
 
@@ -14,6 +15,12 @@ def test_an_unknown_address_is_a_problem_for_programs_and_a_page_for_people(clie
     assert page.status_code == 404
     assert b"nothing at this address" in page.content
     assert client.get("/api/v1/nothing", headers={"Accept": "text/html"})["Content-Type"] == "application/problem+json"
+
+
+def test_a_page_for_people_needs_no_database_and_leads_home(rf):
+    """(pytest-django refuses the database to a test that does not ask for it.)"""
+    page = respond(rf.get("/x", headers={"Accept": "text/html"}), status=503, code="away", detail="It is away.")
+    assert '<a href="/">Hospital reception</a>' in page.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
