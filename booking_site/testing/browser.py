@@ -6,6 +6,8 @@ A module of such tests says ``pytestmark = BROWSER``.
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,6 +20,7 @@ ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 ]
+OURS = ("127.0.0.1", "localhost", None)  # hosts; none for what is inside a page (data:, blob:)
 BROWSER = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not CHROMIUM, reason="no chromium on this machine (set CHROMIUM to its path)"),
@@ -37,7 +40,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, server):
-    """A page whose every complaint (policy, script, missing file) fails the test."""
+    """A page whose every complaint (policy, script, missing file) fails the test, and every request to elsewhere."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, base_url=server, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(15_000)
@@ -47,6 +50,10 @@ def page(browser, server):
     page.on(
         "response",
         lambda answer: complaints.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None,
+    )
+    context.on(
+        "request",
+        lambda asked: None if urlsplit(asked.url).hostname in OURS else complaints.append(f"leaves us: {asked.url}"),
     )
     page.complaints = complaints
     yield page
@@ -65,8 +72,9 @@ def sign_in(page: Page, name: str = "reception") -> None:
 def ready(page: Page) -> None:
     """Wait for the boxes of the autocompletes: scripts build and name them, a moment after the page has come."""
     page.wait_for_load_state()
-    boxes = page.locator("select.admin-autocomplete + .select2-container [role=combobox][aria-label]")
-    expect(boxes).to_have_count(page.locator("select.admin-autocomplete:not(.empty-form *)").count())
+    chooser = "select.admin-autocomplete:not([name*=__prefix__])"  # of the forms, not of what more are made from
+    boxes = page.locator(f"{chooser} + .select2-container [role=combobox][aria-label]")
+    expect(boxes).to_have_count(page.locator(chooser).count())
 
 
 def choose(page: Page, field: str, text: str, option: str) -> None:
@@ -80,18 +88,28 @@ def choose(page: Page, field: str, text: str, option: str) -> None:
     expect(page.get_by_role("combobox", name=field)).to_contain_text(option.split(",")[0])
 
 
-def accessible(page: Page) -> None:
+AXE = {"resultTypes": ["violations"]}
+SETTLED = "Promise.all(document.getAnimations().map(each => each.finished.catch(() => null))).then(() => null)"
+
+
+def barriers(page: Page, *rules: str) -> list[Any]:
+    """What keeps people from using the page, as axe finds it by these rules (all without any): the serious and the
+    critical."""
     ready(page)
+    page.evaluate(SETTLED)  # a colour that is still fading has any contrast
     before = len(page.complaints)
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, options=AXE | ({"runOnly": list(rules)} if rules else {})).response["violations"]
     page.evaluate("1")
     del page.complaints[before:]  # the checker tries inline styles of its own, which the policy refuses
-    bad = [
+    return [
         (v["id"], [(n["target"], n["failureSummary"][:200]) for n in v["nodes"]])
         for v in found
         if v["impact"] in ("serious", "critical")
     ]
-    assert bad == [], page.url
+
+
+def accessible(page: Page) -> None:
+    assert barriers(page) == [], page.url
 
 
 def look(page: Page, name: str) -> None:

@@ -285,8 +285,10 @@ window.todayBoard = (host, config, on) => {
                     board.element.firstElementChild.setAttribute("role", "group");
                     board.element.firstElementChild.setAttribute("aria-label", config.texts.board.replace("%s", board.section.zone));
                     if (!board.element.querySelector(".ec-event[tabindex='0']")) {
-                        board.element.querySelector(".ec-event")?.setAttribute("tabindex", "0");
+                        board.element.querySelector(".ec-event[data-key]")?.setAttribute("tabindex", "0");
                     }
+                    // Without an item to go to, it is the board itself that the keyboard scrolls.
+                    board.element.querySelector(".ec-main").tabIndex = board.items.size ? -1 : 0;
                 }
                 if (focused && live(focused) && document.activeElement === document.body) {
                     live(focused).focus({preventScroll: true}); // an item that has changed is drawn anew
