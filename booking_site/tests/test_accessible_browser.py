@@ -20,8 +20,6 @@ PARTS = {
     *("jsi18n", "appointments_appointment_slip_pdf", "appointments_appointment_slip_ics", "booking_state"),
     *("today_data", "walk_in_live", "scheduling_closure_clock", "scheduling_schedule_dates"),
 }
-# The stock boxes between which names are shifted, on the pages of users: to be removed with them.
-OF_BOXES_TO_SHIFT = {"aria-prohibited-attr"}
 
 
 def addresses(world: World) -> Iterator[str]:
@@ -73,7 +71,7 @@ def test_all_pages_can_be_used_by_all(page):
         assert answer is not None
         assert (address, answer.status) == (address, 200)
         found += in_both(page)
-    assert [each for each in found if each[2][0] not in OF_BOXES_TO_SHIFT or "/auth/user/" not in each[1]] == []
+    assert found == []
 
 
 def test_pages_that_others_see_can_be_used_by_all(page):
