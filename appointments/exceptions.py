@@ -67,6 +67,11 @@ class InvalidTransition(Conflict):
         super().__init__(_("An appointment that is %(status)s cannot become %(target)s.") % moves)
 
 
+class NotYetMissed(InvalidTransition):
+    def __init__(self) -> None:
+        Conflict.__init__(self, _("The appointment is still to come: nobody has missed it yet."))
+
+
 class MailRefused(Conflict):
     """The slip was not sent. ``code``: ``no_mail_server``, ``no_address``, ``no_consent`` or ``mail_failed``."""
 
@@ -90,6 +95,19 @@ class NoFreeSeat(Conflict):
             if next_one
             else _("No seat is free today any more. There is none on a later day either.")
         )
+
+
+class DoctorNotThere(Conflict):
+    """Nobody is sent to a doctor who sees nobody in that department today."""
+
+    code = "doctor_not_there"
+
+    def __init__(self, doctor: str, department: str) -> None:
+        detail = _("%(doctor)s has no seats in %(department)s today. Choose a doctor who is there.") % {
+            "doctor": doctor,
+            "department": department,
+        }
+        super().__init__(detail, errors=[{"field": "doctor", "code": self.code, "detail": detail}])
 
 
 class AlreadyToday(Conflict):

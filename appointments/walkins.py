@@ -1,4 +1,7 @@
-"""Patients who come without an appointment: the next free seat of today, and checked in at once."""
+"""Patients who come without an appointment: the next free seat of today, and checked in at once.
+
+Emergency departments are open at midnight too: today reaches some hours into the days beside it.
+"""
 
 import uuid
 from datetime import datetime, timedelta
@@ -8,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments.exceptions import AlreadyToday, NoFreeSeat, PatientInactive, PatientNotFound
+from appointments.exceptions import AlreadyToday, DoctorNotThere, NoFreeSeat, PatientInactive, PatientNotFound
 from appointments.idempotency import Idempotency, earlier_answer, remember
 from appointments.models import LIVE, Appointment, Status
 from appointments.operations import book, check_in
@@ -22,8 +25,10 @@ from scheduling.days import on
 from scheduling.exceptions import SlotUnavailable
 from scheduling.models import AvailableSlot, SlotQuerySet, VisitType
 from scheduling.seats import add_seat
+from scheduling.sessions import DAY
 
 SOURCE = "walk_in"
+AROUND = timedelta(hours=4)  # what begins so soon, or began so lately, is of today whatever the date
 ROUND_TO = timedelta(minutes=5)  # an extra seat begins at the next full five minutes
 TRIES = 20  # seats that may fall through one after the other: each has a limit of its own in its way
 
@@ -45,13 +50,14 @@ def walk_in(
     """Book the next free seat of today of this doctor, department and kind of visit, and check the patient in.
 
     At least a doctor or a department is given. ``overbook``: not a free seat but one more, beside what the doctor has
-    at the next full five minutes, with ``overbook_reason``; needs ``doctor_id`` and ``visit_type``. (Who may do that is
-    for the page to check.) ``although_booked``: also when the patient is expected today already.
+    at the next full five minutes, with ``overbook_reason``; needs ``doctor_id`` and ``visit_type``, and that the doctor
+    has seats there today. (Who may do that is for the page to check.) ``although_booked``: also when the patient is
+    expected today already.
 
     The id of a record that has been merged into another one stands for that one. A seat that somebody else is taking
     at this moment is passed over. Raises PatientNotFound, PatientInactive,
     AlreadyToday, NoFreeSeat, PatientDoubleBooked, PatientLimitReached, Invalid, KeyReused, and for an extra seat
-    InvalidPlan, InClosure, SeatOverbooks.
+    DoctorNotThere, InvalidPlan, InClosure, SeatOverbooks.
     """
     if (made := earlier_answer(idempotency)) is not None:
         return Appointment.objects.get(pk=made)
@@ -79,14 +85,27 @@ def walk_in(
 
 
 def free_today(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> SlotQuerySet:
-    """The free seats from now to the end of the site's day that staff may book, soonest first."""
-    return _free(department_id, doctor_id, visit_type).filter(on("today"))
+    """The free seats that staff may book, of the rest of the site's day and of the next hours, soonest first."""
+    return _free(department_id, doctor_id, visit_type).filter(_today())
 
 
 def today_of(patient_id: uuid.UUID) -> list[Appointment]:
-    """What a patient has today, by the day of each site, but what was cancelled: soonest first."""
-    found = Appointment.objects.filter(on("today"), patient_id=patient_id).exclude(status=Status.CANCELLED)
+    """What a patient has today, by the day of each site, or around now, but what was cancelled: soonest first."""
+    found = Appointment.objects.filter(_today(), patient_id=patient_id).exclude(status=Status.CANCELLED)
     return list(found.select_related("patient", "doctor", "department", "slot"))
+
+
+def seats_today(doctor_id: str) -> SlotQuerySet:
+    """What a doctor has today, free or not: when and where they are to be found."""
+    slots = AvailableSlot.objects.filter(_today(), doctor_id=doctor_id).exclude(status=AvailableSlot.Status.WITHDRAWN)
+    return slots.select_related("department").order_by("starts_at", "id")
+
+
+def _today() -> Q:
+    now = timezone.now()
+    around = Q(starts_at__gt=now - AROUND, starts_at__lt=now + AROUND)
+    near = Q(starts_at__gt=now - 2 * DAY, starts_at__lt=now + 2 * DAY)  # what is indexed
+    return (on("today") | around) & near
 
 
 def _free(department_id: uuid.UUID | None, doctor_id: str | None, visit_type: str | None) -> SlotQuerySet:
@@ -127,6 +146,8 @@ def _extra_seat(
     department = Department.objects.filter(pk=department_id or doctor.department_id).first()
     if department is None:
         raise _invalid("department", _("There is no department with this id."))
+    if not seats_today(doctor.pk).filter(department=department).exists():
+        raise DoctorNotThere(doctor.name, department.name)
     return add_seat(
         actor=actor,
         doctor_id=doctor.pk,

@@ -109,6 +109,8 @@ def test_overbooking_is_for_those_who_may(client, doctor, patient):
     send(client, patient, **fields)
     assert not Appointment.objects.exists()
     client.force_login(staff("Administrator"))
+    assert "Dr Sena has no seats in Emergency today." in send(client, patient, **fields).content.decode()
+    free(doctor, 60)
     send(client, patient, **fields)
     assert Appointment.objects.get().slot.note == "In pain"
 

@@ -2,17 +2,19 @@
 
 import uuid
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from appointments.exceptions import AlreadyToday, NoFreeSeat, PatientInactive, PatientNotFound
+from appointments.exceptions import AlreadyToday, DoctorNotThere, NoFreeSeat, PatientInactive, PatientNotFound
 from appointments.idempotency import Idempotency
 from appointments.models import Appointment, Status
 from appointments.operations import book, cancel
-from appointments.walkins import free_today, next_full, walk_in
+from appointments.walkins import free_today, next_full, seats_today, today_of, walk_in
 from audit.models import AuditLog
 from booking_site.core.errors import DomainError, Invalid
 from booking_site.testing.factories import (
@@ -32,6 +34,7 @@ from scheduling.exceptions import InClosure, InvalidPlan
 from scheduling.models import AvailableSlot
 
 pytestmark = pytest.mark.django_db
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def in_minutes(minutes):
@@ -103,14 +106,48 @@ def test_walk_in_is_told_the_next_seat_when_none_is_left_today(doctor):
 
 
 def test_today_is_the_day_of_the_site(doctor):
-    """The seats begin at the same moment: in the morning of the one place, and after midnight at the other."""
-    late = DoctorFactory(department=DepartmentFactory(time_zone=zone_at(23)))
-    tomorrow = 60 - timezone.now().minute
-    free(late, tomorrow + 1)
-    slot = free(doctor, tomorrow + 1)
+    """The seats begin at the same moment: in the afternoon of the one place, and after midnight at the other."""
+    late = DoctorFactory(department=DepartmentFactory(time_zone=zone_at(19)))
+    in_five_hours = 5 * 60 + 1
+    free(late, in_five_hours)
+    slot = free(doctor, in_five_hours)
     with pytest.raises(NoFreeSeat):
         come(doctor_id=late.pk)
     assert come(doctor_id=doctor.pk).slot_id == slot.pk
+
+
+@pytest.mark.parametrize(
+    ("clock", "now", "is_of_today"),
+    [
+        ("2030-01-16 00:10", "2030-01-15 23:55", True),
+        ("2030-01-16 03:54", "2030-01-15 23:55", True),
+        ("2030-01-16 03:55", "2030-01-15 23:55", False),
+        ("2030-01-15 23:50", "2030-01-16 00:05", True),
+        ("2030-01-15 20:05", "2030-01-16 00:05", False),
+        ("2030-01-16 00:10", "2030-01-16 23:50", True),
+    ],
+)
+def test_what_is_some_hours_off_is_of_today_also_past_midnight(clock, now, is_of_today):
+    starts_at, moment = (datetime.fromisoformat(each).replace(tzinfo=BERLIN) for each in (clock, now))
+    doctor = DoctorFactory(department=DepartmentFactory(time_zone="Europe/Berlin"))
+    appointment = booked(slot=SlotFactory(doctor=doctor, starts_at=starts_at))
+    with time_machine.travel(moment, tick=False):
+        assert [slot.pk for slot in seats_today(doctor.pk)] == [appointment.slot_id] * is_of_today
+        assert today_of(appointment.patient_id) == [appointment] * is_of_today
+
+
+def test_walk_in_before_midnight_gets_a_seat_after_it():
+    doctor = DoctorFactory(department=DepartmentFactory(time_zone=zone_at(23)))
+    slot = free(doctor, 60 - timezone.now().minute + 10)
+    assert come(doctor_id=doctor.pk).slot_id == slot.pk
+
+
+def test_patient_who_is_due_after_midnight_is_expected_before_it():
+    doctor = DoctorFactory(department=DepartmentFactory(time_zone=zone_at(23)))
+    appointment = booked(slot=free(doctor, 60 - timezone.now().minute + 10))
+    free(doctor, 60 - timezone.now().minute + 20)
+    with pytest.raises(AlreadyToday):
+        come(appointment.patient, doctor_id=doctor.pk)
 
 
 def test_patient_who_is_expected_today_is_not_given_a_second_appointment_by_mistake(doctor):
@@ -168,12 +205,25 @@ def test_overbooking_adds_a_seat_at_the_next_full_five_minutes_beside_what_is_th
 
 
 def test_overbooking_that_falls_through_leaves_no_seat_behind(doctor):
+    there = free(doctor, 60)
     ClosureFactory(
         first_day=timezone.now().date() - timedelta(days=1), last_day=timezone.now().date() + timedelta(days=1)
     )
     with pytest.raises(InClosure):
         come(doctor_id=doctor.pk, visit_type=VisitTypeFactory().pk, overbook=True, overbook_reason="In pain")
-    assert not AvailableSlot.objects.exists()
+    assert AvailableSlot.objects.get() == there
+
+
+def test_a_doctor_who_is_not_there_today_is_not_overbooked(doctor):
+    elsewhere = DepartmentFactory(name="Dermatology", time_zone=doctor.department.time_zone)
+    free(doctor, 24 * 60), free(doctor, 30, status="withdrawn"), free(doctor, 20, department=elsewhere)
+    given = {"visit_type": VisitTypeFactory().pk, "overbook": True, "overbook_reason": "In pain"}
+    with pytest.raises(DoctorNotThere, match=f"Dr Sena has no seats in {doctor.department} today") as refused:
+        come(doctor_id=doctor.pk, **given)
+    assert (refused.value.status_code, refused.value.code) == (409, "doctor_not_there")
+    assert refused.value.errors[0]["field"] == "doctor"
+    assert AvailableSlot.objects.count() == 3
+    assert come(doctor_id=doctor.pk, department_id=elsewhere.pk, **given).department == elsewhere
 
 
 @pytest.mark.parametrize(
