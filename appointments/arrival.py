@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from appointments.models import Appointment
 
-ON_TIME = timedelta(minutes=5)  # after the start: the way from the door to the desk takes that long
+ON_TIME = timedelta(minutes=5)  # who comes less than that before or after the time is neither early nor late
 MINUTE = timedelta(minutes=1)
 HOURS_FROM = 120  # minutes: what is further off is told in hours, and what is further than two days in days
 
@@ -46,10 +46,10 @@ def arrival(starts_at: datetime, arrived_at: datetime) -> Arrival:
     """The same of two instants."""
     off = arrived_at - starts_at
     minutes = -(-off // MINUTE) if off < timedelta() else off // MINUTE  # towards zero
+    if abs(off) < ON_TIME:
+        return Arrival(Kind.ON_TIME, minutes, _("on time"))
     if minutes < 0:
         return Arrival(Kind.EARLY, minutes, _("%(time)s early") % {"time": _length(-minutes)})
-    if off < ON_TIME:
-        return Arrival(Kind.ON_TIME, minutes, _("on time"))
     return Arrival(Kind.LATE, minutes, _("%(time)s late") % {"time": _length(minutes)})
 
 

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from appointments.arrival import Kind, arrival
 from appointments.models import Status
 from appointments.today.choosing import Person
 from appointments.today.rows import Day, SeatRow, VisitRow, closures_of, open_seats_of, visits_of
@@ -26,7 +27,6 @@ from booking_site.core.wallclock import time_label
 from scheduling.models import AvailableSlot, Closure
 from scheduling.sessions import concerns, span_of
 
-EARLY = timedelta(minutes=5)  # who comes that much before or after the time is said to be early or late
 HOURS = (8, 17)  # shown at least
 STEPS = (5, 10, 15, 20, 30)  # minutes of a line of the grid: as many as the shortest item lasts
 Seat = AvailableSlot.Status
@@ -134,11 +134,11 @@ def _marks(visit: VisitRow) -> list[list[str]]:
     if visit.needs_new_time_since is not None:
         marks.append(["new-time", _("needs a new time")])
     if visit.checked_in_at is not None and visit.status in (Status.CHECKED_IN, Status.IN_PROGRESS):
-        minutes = int((visit.checked_in_at - visit.starts_at).total_seconds() // 60)
-        if visit.checked_in_at <= visit.starts_at - EARLY:
-            marks.append(["early", _("came %d min early") % -minutes])
-        elif visit.checked_in_at >= visit.starts_at + EARLY:
-            marks.append(["late", _("came %d min late") % minutes])
+        came = arrival(visit.starts_at, visit.checked_in_at)
+        if came.kind == Kind.EARLY:
+            marks.append(["early", _("came %d min early") % -came.minutes])
+        elif came.kind == Kind.LATE:
+            marks.append(["late", _("came %d min late") % came.minutes])
     return marks
 
 
