@@ -206,7 +206,8 @@ CALLS = {
     "undo": step(
         "undoStep",
         "Take the last step back",
-        "On the day, at the site, that it was done. An appointment that gave up its seat needs it to be still free.",
+        "On the day, at the site, that it was done. An appointment that gave up its seat needs it to be still free. "
+        "To undo a cancellation, which is to book again, needs the scope `appointments:write` as well.",
         APPOINTMENT,
         *SLOT_UNAVAILABLE,
         DOUBLE_BOOKED,

@@ -9,9 +9,10 @@ from rest_framework.response import Response
 from appointments import operations
 from appointments.filters import AppointmentFilter
 from appointments.idempotency import Idempotency
-from appointments.models import Appointment
+from appointments.models import Appointment, Status
 from appointments.schema import CALLS
 from appointments.serializers import AppointmentSerializer, BookRequest, CancelRequest, RescheduleRequest, StepRequest
+from booking_site.api.auth import check_scope
 from booking_site.api.pagination import KeysetPagination
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
@@ -65,6 +66,8 @@ class AppointmentViewSet(RowViewSet):
         return self._change(request, operations.mark_no_show, StepRequest, appointment_id=UUID(pk))
 
     def undo(self, request: Any, pk: str) -> Response:
+        if Appointment.objects.filter(pk=pk, status=Status.CANCELLED).exists():
+            check_scope(request, "appointments:write")  # it books again
         return self._change(request, operations.undo, StepRequest, appointment_id=UUID(pk))
 
     def _change(self, request: Any, operation: Any, form_class: Any, **of_address: Any) -> Response:

@@ -91,9 +91,13 @@ class HasScope(BasePermission):
             return False
         if view.action not in view.action_map.values():
             return True  # the method is not allowed at all: DRF answers 405
-        needed = view.scopes.get(view.action)
-        if needed not in request.auth.scopes:
-            raise PermissionDenied(f"The access token lacks the scope {needed}.", "insufficient_scope")
-        if request.auth.username and not request.user.has_perms(PERMISSIONS[needed]):
-            raise PermissionDenied("The signed-in person may not do this.", "not_allowed")
+        check_scope(request, view.scopes.get(view.action))
         return True
+
+
+def check_scope(request: Any, needed: str) -> None:
+    """PermissionDenied unless the token has the scope, and the person that it acts for the permissions."""
+    if needed not in request.auth.scopes:
+        raise PermissionDenied(f"The access token lacks the scope {needed}.", "insufficient_scope")
+    if request.auth.username and not request.user.has_perms(PERMISSIONS[needed]):
+        raise PermissionDenied("The signed-in person may not do this.", "not_allowed")
