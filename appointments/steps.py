@@ -6,7 +6,7 @@ next week at the desk, nor marked as missed before the time has come.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.urls import reverse
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from appointments import operations
+from appointments.exceptions import NotYetMissed
 from appointments.models import LIVE, MOVES, Appointment, Status
 from booking_site.core.operations import version_of
 from booking_site.core.scope import scope_of
@@ -25,6 +26,7 @@ from booking_site.core.scope import scope_of
 ATTEND = "appointments.attend_appointment"
 CHANGE = "appointments.change_appointment"
 REBOOK = (CHANGE, "patients.view_patient")
+CHECKED_IN_AROUND = timedelta(hours=12)  # of the time, also on the day before or after: nights have a midnight
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,8 +149,13 @@ def _makes_sense(step: Step, appointment: Appointment, now: datetime) -> bool:
     if step.target not in MOVES[appointment.status]:
         return False
     if step.target == Status.NO_SHOW:
-        return appointment.starts_at <= now
+        return why_not_missed(appointment, now) is None
     if step.target == Status.CHECKED_IN:
         today = now.astimezone(appointment.department.tz).date()
-        return appointment.date == today
+        return appointment.date == today or abs(appointment.starts_at - now) <= CHECKED_IN_AROUND
     return True
+
+
+def why_not_missed(appointment: Appointment, now: datetime) -> NotYetMissed | None:
+    """Nobody has missed at the desk what is still to come."""
+    return NotYetMissed() if appointment.starts_at > now else None

@@ -7,11 +7,13 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 
-from appointments.models import Appointment
-from appointments.steps import STEPS, may_take
+from appointments.exceptions import AppointmentNotFound
+from appointments.models import Appointment, Status
+from appointments.steps import STEPS, may_take, why_not_missed
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError, Invalid
 from booking_site.core.operations import version_of
@@ -28,7 +30,7 @@ def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
         return HttpResponseNotAllowed(["POST"])
     appointment = model_admin.get_object(request, unquote(object_id))
     if appointment is None:
-        return model_admin.not_found(request)
+        return _refused(request, AppointmentNotFound()) if _wants_json(request) else model_admin.not_found(request)
     step = STEPS.get(request.POST.get("step", ""))
     if step is None:
         return _refused(request, Invalid(str(_("Choose what to do."))))
@@ -36,6 +38,8 @@ def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
         raise PermissionDenied
     try:
         if step.target is None or appointment.status != step.target:  # the second of two clicks finds it done
+            if step.target == Status.NO_SHOW and (refusal := why_not_missed(appointment, timezone.now())) is not None:
+                raise refusal
             step.operation(
                 actor=actor_of(request),
                 appointment_id=appointment.pk,

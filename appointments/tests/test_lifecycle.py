@@ -1,10 +1,13 @@
 """The steps of a visit, and taking them back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -12,10 +15,21 @@ from django.utils import timezone
 from appointments import operations
 from appointments.exceptions import InvalidTransition, NothingToUndo, PatientDoubleBooked, PatientInactive
 from appointments.models import MOMENTS, MOVES, Appointment, Status
+from appointments.steps import Desk
 from audit.models import AuditLog
 from booking_site.core.errors import PreconditionFailed
 from booking_site.core.operations import version_of
-from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days, staff
+from booking_site.testing.factories import (
+    TESTER,
+    DepartmentFactory,
+    DoctorFactory,
+    PatientFactory,
+    SlotFactory,
+    booked,
+    in_days,
+    staff,
+)
+from booking_site.testing.fixtures import api_client
 from booking_site.testing.racing import race, what_is_wrong
 from scheduling import operations as seats
 from scheduling.exceptions import SlotUnavailable
@@ -200,6 +214,15 @@ def test_the_calls_walk_an_appointment_through_its_day(api):
     ]
 
 
+def test_to_undo_a_cancellation_is_to_book_again_and_needs_the_scope_of_that(make_token):
+    desk, portal = (api_client(make_token("frontdesk:write", *more)) for more in ([], ["appointments:write"]))
+    cancelled, arrived = brought_to(Status.CANCELLED), brought_to(Status.CHECKED_IN)
+    refused = desk.post(f"/api/v1/appointments/{cancelled.pk}/undo")
+    assert (refused.status_code, refused.json()["code"]) == (403, "insufficient_scope")
+    assert desk.post(f"/api/v1/appointments/{arrived.pk}/undo").json()["status"] == "booked"
+    assert portal.post(f"/api/v1/appointments/{cancelled.pk}/undo").json()["status"] == "booked"
+
+
 def test_a_repeated_call_with_its_key_answers_the_same_and_of_another_appointment_is_refused(api):
     one, other = booked(), booked()
     key = {"HTTP_IDEMPOTENCY_KEY": "check-in-1"}
@@ -234,6 +257,11 @@ def press(client, appointment, step, accept="text/html", **more):
     )
 
 
+def told(appointment) -> str:
+    """The appointment as messages name it."""
+    return admin.site.get_model_admin(Appointment).label(appointment)
+
+
 def test_a_button_takes_the_step_and_leads_back(client):
     client.force_login(staff("Reception"))
     appointment = booked()
@@ -262,6 +290,7 @@ def test_a_script_is_answered_in_json(client):
         "status": "checked_in",
         "label": "checked in",
         "version": version_of(appointment),
+        "detail": f"Checked in: {told(appointment)}.",
     }
     refused = press(client, appointment, "complete", accept="application/json")
     assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
@@ -281,16 +310,51 @@ def test_a_step_needs_its_permission(client, role, status):
 def test_a_step_needs_the_department_or_to_be_the_doctor(client):
     appointment = booked()
     elsewhere, same = DoctorFactory(), DoctorFactory(department=appointment.department)
-    for number, (user, allowed) in enumerate(
-        [
-            (staff("Reception", elsewhere.department), False),
-            (staff("Clinician", doctor=same), False),
-        ]
-    ):
+    for user in (staff("Reception", elsewhere.department), staff("Clinician", doctor=same)):
         client.force_login(user)
-        press(client, appointment, "check_in")
+        assert press(client, appointment, "check_in").status_code == 302
+        refused = press(client, appointment, "check_in", accept="application/json")
+        assert (refused.status_code, refused.json()["code"]) == (404, "appointment_not_found")
         appointment.refresh_from_db()
-        assert (number, appointment.status == "checked_in") == (number, allowed)
+        assert appointment.status == "booked"
+
+
+def test_nobody_is_marked_as_missed_before_the_time(client):
+    client.force_login(staff("Reception"))
+    appointment = booked(slot=SlotFactory(starts_at=timezone.now() + timedelta(minutes=1)))
+    refused = press(client, appointment, "no_show", accept="application/json")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        409,
+        "The appointment is still to come: nobody has missed it yet.",
+    )
+    with time_machine.travel(appointment.starts_at, tick=False):
+        client.force_login(staff("Administrator"))
+        assert press(client, appointment, "no_show", accept="application/json").json()["status"] == "no_show"
+
+
+# --- what is offered ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("due", "now", "is_offered"),
+    [
+        ("2026-11-23 23:50", "2026-11-24 00:05", True),
+        ("2026-11-24 00:10", "2026-11-23 23:50", True),
+        ("2026-11-23 20:00", "2026-11-23 07:00", True),  # on its day, however early
+        ("2026-11-24 08:00", "2026-11-23 20:00", True),
+        ("2026-11-24 08:00", "2026-11-23 19:59", False),
+        ("2026-11-23 08:00", "2026-11-24 00:00", False),
+    ],
+)
+def test_check_in_is_offered_on_the_day_and_around_the_time_also_past_midnight(due, now, is_offered):
+    berlin = ZoneInfo("Europe/Berlin")
+    starts_at, moment = (datetime.fromisoformat(each).replace(tzinfo=berlin) for each in (due, now))
+    doctor = DoctorFactory.build(department=DepartmentFactory.build(time_zone="Europe/Berlin"))
+    appointment = Appointment(
+        doctor=doctor, department=doctor.department, status=Status.BOOKED, starts_at=starts_at, date=starts_at.date()
+    )
+    offered = Desk(User(is_superuser=True, is_active=True), moment).offered(appointment)
+    assert ("check_in" in offered) == is_offered
 
 
 # --- races -------------------------------------------------------------------------------------------------------
