@@ -1,5 +1,6 @@
 """Walk-ins and slips in a real browser: by keyboard, under the strict policy, read aloud, on paper."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,7 @@ from booking_site.testing.factories import (
     staff,
     zone_at,
 )
+from patients.models import Patient
 
 pytestmark = BROWSER
 
@@ -33,13 +35,22 @@ def free(doctor, minutes):
     return SlotFactory(doctor=doctor, starts_at=starts_at, duration_minutes=10)
 
 
+def find(page, text, name):
+    """Choose the patient, by the only one that the text finds."""
+    box = page.get_by_role("combobox", name="Who", exact=True)
+    box.fill(text)
+    page.get_by_role("option", name=name).wait_for()
+    page.keyboard.press("Enter")
+    expect(box).to_have_value(re.compile(name))
+
+
 def test_walk_in_by_keyboard(page, doctor):
     PatientFactory(first_name="Zoë", last_name="Ångström")
     slot = free(doctor, 40)
     free(doctor, 55)
     sign_in(page)
     page.goto("/admin/walk-in/")
-    choose(page, "Patient", "angst", "Zoë Ångström")
+    find(page, "angst", "Zoë Ångström")
     choose(page, "Department", "Emer", "Emergency")
     beside = page.locator(".walk-in-live")
     expect(beside.get_by_role("listitem")).to_have_count(2)
@@ -55,12 +66,57 @@ def test_walk_in_by_keyboard(page, doctor):
     assert (made.slot_id, made.status, made.reason) == (slot.pk, Status.CHECKED_IN, "Cough")
 
 
+def test_one_who_is_not_known_is_registered_and_checked_in(page, doctor):
+    slot = free(doctor, 40)
+    PatientFactory(first_name="Ada", last_name="Byron", dob="1980-02-29")
+    sign_in(page)
+    page.goto("/admin/walk-in/")
+    page.get_by_role("combobox", name="Who", exact=True).fill("Ada Lovelace")
+    page.get_by_role("option", name="Register a new patient").wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("First name")).to_be_focused()
+    expect(page.get_by_label("Last name")).to_have_value("Lovelace")
+    page.get_by_label("Last name").fill("Byron")
+    page.get_by_label("Date of birth").fill("1980-02-29")
+    choose(page, "Doctor", "Sena", "Dr Amara Sena")
+    expect(page.locator(".walk-in-hours")).to_contain_text("Emergency 1 free, 0 booked")
+    accessible(page)
+    look(page, "walk-in-new")
+    page.get_by_label("Last name").press("Enter")
+    expect(page.locator(".candidates")).to_contain_text("Ada Byron")
+    accessible(page)
+    look(page, "walk-in-candidates")
+    page.get_by_label("It is none of these").check()
+    page.get_by_role("button", name="Book and check in").press("Enter")
+    expect(page.locator(".messagelist")).to_contain_text("Checked in: Ada Byron")
+    made = Appointment.objects.get()
+    assert (made.slot_id, made.status, Patient.objects.count()) == (slot.pk, Status.CHECKED_IN, 2)
+
+
+def test_a_walk_in_is_registered_without_scripts(browser, server, doctor):
+    slot = free(doctor, 40)
+    context = browser.new_context(base_url=server, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page)
+    page.goto(f"/admin/walk-in/?department={doctor.department_id}")
+    page.get_by_role("searchbox", name="Who").fill("Ada Byron")
+    page.locator("#step_form").get_by_role("button", name="Search").click()
+    expect(page.get_by_text("Nobody found.")).to_be_visible()
+    page.get_by_label("Register a new patient").check()
+    expect(page.get_by_label("First name")).to_have_value("Ada")
+    page.get_by_role("button", name="Book and check in").click()
+    expect(page.locator(".messagelist")).to_contain_text("Checked in: Ada Byron")
+    assert Appointment.objects.get().slot_id == slot.pk
+    context.close()
+
+
 def test_patient_who_is_expected_is_checked_in_from_the_walk_in_page(page, doctor):
     patient = PatientFactory(first_name="Zoë", last_name="Ångström")
     appointment = booked(patient=patient, slot=free(doctor, 40))
     sign_in(page)
     page.goto("/admin/walk-in/")
-    choose(page, "Patient", "angst", "Zoë Ångström")
+    find(page, "angst", "Zoë Ångström")
     expect(page.locator(".walk-in-today")).to_contain_text("early")
     accessible(page)
     look(page, "walk-in-expected")
