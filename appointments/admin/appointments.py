@@ -12,6 +12,7 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +24,7 @@ from appointments.admin.moving import move_page
 from appointments.admin.patient import patient_page
 from appointments.admin.reports import reports_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
-from appointments.admin.steps import step_page
+from appointments.admin.steps import came_from, step_page
 from appointments.admin.walk_in import walk_in_live, walk_in_page
 from appointments.admin.worklist import WorklistPages
 from appointments.models import MOMENTS, Appointment, Status
@@ -218,12 +219,26 @@ class AppointmentAdmin(WorklistPages):
         when = clock_label(appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at)
         return f"{appointment.patient}, {when}, {appointment.doctor}"
 
-    def done(self, request: HttpRequest, pk: Any, message: Any) -> HttpResponse:
-        appointment = self.get_object(request, str(pk))
-        self.message_user(request, message % self.label(appointment), messages.SUCCESS)
-        if self.has_view_permission(request):
-            return HttpResponseRedirect(reverse("admin:appointments_appointment_change", args=[pk]))
-        return HttpResponseRedirect(reverse("admin:index"))
+    def own_page(self, request: HttpRequest, template: str, **context: Any) -> TemplateResponse:
+        """``came_from``: the page that the page's own link and its form lead back to, if any."""
+        return super().own_page(request, template, came_from=came_from(request), **context)
+
+    def done(self, request: HttpRequest, pk: Any, message: Any, *, moved_from: uuid.UUID | None = None) -> HttpResponse:
+        """Back to where the form was opened from, or to the appointment. ``moved_from``: the slot that it had before;
+        the message leads to where it can be moved back."""
+        appointment, to, links = self.get_object(request, str(pk)), came_from(request), []
+        its_page = reverse("admin:appointments_appointment_change", args=[pk])
+        if to and not to.startswith(its_page) and self.has_view_permission(request):
+            links.append((its_page, _("See the appointment")))
+        if moved_from not in (None, appointment.slot_id):
+            move = reverse("admin:appointments_appointment_move", args=[pk])
+            links.append((f"{move}?slot={moved_from}", _("Move back")))
+        said = format_html(
+            "{}{}", message % self.label(appointment), format_html_join("", ' <a href="{}">{}</a>', links)
+        )
+        self.message_user(request, said, messages.SUCCESS)
+        home = its_page if self.has_view_permission(request) else reverse("admin:index")
+        return HttpResponseRedirect(to or home)
 
     def step_page(
         self, request: HttpRequest, form: Any, *, title: Any, button: Any, original: Any = None, **context: Any

@@ -32,7 +32,7 @@ def move_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
     elif request.method == "POST":
         form = MoveForm(request.POST)
         if _moved(request, form, picking, appointment):
-            return model_admin.done(request, appointment.pk, _("Moved: %s."))
+            return model_admin.done(request, appointment.pk, _("Moved: %s."), moved_from=appointment.slot_id)
         if picking.held:
             pick.follow(picking)
         appointment = model_admin.get_object(request, object_id)

@@ -1,6 +1,7 @@
 """The steps at the front desk: buttons beside an appointment, wherever it is shown."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
@@ -75,11 +76,20 @@ def _wants_json(request: HttpRequest) -> bool:
     return request.accepts("application/json") and not request.accepts("text/html")
 
 
+def came_from(request: HttpRequest) -> str:
+    """The page to lead back to: as the form says, or else the link that was followed (``next`` in its query), or else
+    the page that it stood on. Empty when that is none of ours, or the same page again."""
+    linked = [request.GET.get("next"), request.headers.get("Referer")]
+    for to in [request.POST["next"]] if "next" in request.POST else linked:
+        is_ours = url_has_allowed_host_and_scheme(to, allowed_hosts={request.get_host()})
+        if to and is_ours and urlsplit(to).path != request.path:
+            return to
+    return ""
+
+
 def _back(request: HttpRequest, appointment: Appointment | None = None) -> HttpResponse:
-    """To where the page said, or to that page, if it is one of ours."""
-    for to in (request.POST.get("next"), request.headers.get("Referer")):
-        if to and url_has_allowed_host_and_scheme(to, allowed_hosts={request.get_host()}):
-            return HttpResponseRedirect(to)
+    if to := came_from(request):
+        return HttpResponseRedirect(to)
     if appointment is not None:
         return HttpResponseRedirect(reverse("admin:appointments_appointment_change", args=[appointment.pk]))
     return HttpResponseRedirect(reverse("admin:index"))

@@ -7,10 +7,9 @@ from collections import defaultdict
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -117,8 +116,7 @@ def walk_in_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     who = people.read(request, key)
     form = _form(model_admin, request, who, key)
     if _is_sent(request) and (made := _come(request, form, who)) is not None:
-        messages.success(request, _("Checked in: %s.") % model_admin.label(_with_names(made)))
-        return HttpResponseRedirect(reverse("admin:appointments_appointment_change", args=[made.pk]))
+        return model_admin.done(request, made.pk, _("Checked in: %s."))
     return model_admin.form_page(
         request,
         form,
@@ -284,7 +282,3 @@ def _told(appointment: Appointment, scope: Scope) -> dict[str, Any]:
         "missed": appointment.status == Status.NO_SHOW,
         "seat_is_free": slot is not None and slot.state == AvailableSlot.Status.AVAILABLE,
     }
-
-
-def _with_names(appointment: Appointment) -> Appointment:
-    return Appointment.objects.select_related("patient", "doctor", "department").get(pk=appointment.pk)

@@ -8,9 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from appointments.models import Appointment
 from audit.models import AuditLog
+from booking_site.core.ids import uuid7
 from booking_site.core.operations import version_of
 from booking_site.testing.factories import (
     DepartmentFactory,
@@ -115,6 +117,53 @@ def test_reception_cancels_and_twice_is_harmless(reception):
     text = answer.content.decode()
     assert "is ill" in text
     assert page("move", appointment) not in text
+
+
+def test_moving_and_cancelling_lead_back_to_where_the_button_was(reception):
+    board = "/admin/?day=2026-11-23&view=list"
+    host = "http://testserver"
+    for name, form in (("move", {"key": KEY, "slot": SlotFactory().pk}), ("cancel", {"code": "ill", "reason": ""})):
+        appointment = booked()
+        opened = reception.get(page(name, appointment), headers={"Referer": f"{host}{board}"}).content.decode()
+        place = escape(f"{host}{board}")
+        assert f'<input type="hidden" name="next" value="{place}">' in opened
+        assert f'class="closelink" href="{place}"' in opened
+        linked = reception.get(page(name, appointment), {"next": board}).content.decode()
+        assert f'name="next" value="{escape(board)}"' in linked
+        sent = form | {"version": version_of(appointment)}
+        answer = reception.post(page(name, appointment), sent | {"next": board}, follow=True)
+        assert answer.redirect_chain == [(board, 302)]
+        assert f'href="{page("change", appointment)}"' in said(answer)[0]
+
+
+@pytest.mark.parametrize("name", ["move", "cancel"])
+def test_a_form_leads_neither_elsewhere_nor_to_itself(reception, name):
+    appointment = booked()
+    at = page(name, appointment)
+    for place in ("https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", at):
+        opened = reception.get(at, {"next": place}).content.decode()
+        assert '<input type="hidden" name="next" value="">' in opened
+        assert f'class="closelink" href="{page("change", appointment)}"' in opened
+    form = {"key": KEY, "slot": SlotFactory().pk, "code": "ill", "version": version_of(appointment)}
+    answer = reception.post(at, form | {"next": "https://elsewhere.example/"}, headers={"Referer": "/admin/"})
+    assert answer.url == page("change", appointment)
+
+
+def test_a_move_can_be_taken_back_by_the_link_in_its_message(reception):
+    appointment = booked()
+    before, after = appointment.slot, SlotFactory()
+    form = {"key": KEY, "slot": after.pk, "version": version_of(appointment)}
+    answer = reception.post(page("move", appointment), form, follow=True)
+    [back] = re.findall(r'href="([^"]+)">Move back', said(answer)[0])
+    assert back == f"{page('move', appointment)}?slot={before.pk}"
+    asked = reception.get(back)
+    assert asked.context["picking"].slot["id"] == before.pk
+    again = reception.post(page("move", appointment), form, follow=True)  # a second click has moved nothing
+    assert "Move back" not in said(again)[0]
+    sent = {"key": str(uuid7()), "slot": before.pk, "version": asked.context["version"]}
+    assert reception.post(page("move", appointment), sent).status_code == 302
+    appointment.refresh_from_db()
+    assert appointment.slot == before
 
 
 def test_those_who_may_not_move_or_cancel_see_no_button_and_get_no_further(client):

@@ -138,6 +138,27 @@ def test_free_text_goes_into_no_address(page, doctor):
     assert not [url for url in asked if "Secret" in url or "csrf" in url]
 
 
+def test_a_move_from_the_board_leads_back_to_it_and_can_be_taken_back(page, doctor):
+    appointment = booked(patient=PatientFactory(first_name="Zoë", last_name="Ångström"), slot=free(doctor, 40))
+    free(doctor, 55)
+    sign_in(page)
+    page.goto("/admin/?view=list")
+    board = page.url
+    page.get_by_role("link", name="Move: Zoë Ångström").first.click()
+    times = page.locator("input[name=slot]")
+    times.first.check(force=True)
+    expect(page.locator("[data-held]")).to_be_visible()
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator(".messagelist")).to_contain_text("Moved: Zoë Ångström")
+    assert page.url == board
+    page.get_by_role("link", name="Move back").click()
+    expect(page.locator("[data-held]")).to_be_visible()
+    page.get_by_role("button", name="Move", exact=True).click()
+    expect(page.locator(".messagelist")).to_contain_text("Moved: Zoë Ångström")
+    assert page.url == board
+    assert Appointment.objects.get(pk=appointment.pk).slot_id == appointment.slot_id
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_slip_is_light_paper_of_one_page_in_either_theme(page, doctor, scheme):
     appointment = booked(patient=PatientFactory(first_name="Zoë", last_name="Ångström"), slot=free(doctor, 40))
