@@ -161,7 +161,7 @@ def _slots(
     if with_appointments or with_patients:
         # Imports run one way: the model of the appointments is found by following the relation back.
         related: Any = AvailableSlot._meta.get_field("appointments").related_model
-        holding = related.objects.holding_seat().select_related(*["patient"] * with_patients)
+        holding = related.objects.holding_seat().select_related("department", *["patient"] * with_patients)
         slots = slots.prefetch_related(Prefetch("appointments", queryset=holding, to_attr="holders"))
     return list(slots)
 

@@ -1,6 +1,8 @@
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from appointments.models import Appointment
 from appointments.origin import doer_label
@@ -16,7 +18,20 @@ def actions(context: Any, appointment: Appointment, next: str = "") -> dict[str,
     page without it). ``appointment`` needs its patient and department at hand."""
     request = context["request"]
     return {
-        "buttons": Desk(request.user).buttons(appointment),
+        "buttons": _desk(request).buttons(appointment),
         "next": next or request.get_full_path(),
         "csrf_token": context.get("csrf_token"),
     }
+
+
+@register.simple_tag(takes_context=True)
+def buttons(context: Any, appointment: Appointment, who: str | None = None) -> SafeString:
+    """The same inside a form of the page, which says ``next`` itself. ``who``: as of ``Desk.buttons``."""
+    return _desk(context["request"]).buttons(appointment, who)
+
+
+def _desk(request: HttpRequest) -> Desk:
+    """One for all that a page shows."""
+    if not hasattr(request, "desk"):
+        request.desk = Desk(request.user)  # type: ignore[attr-defined]
+    return request.desk  # type: ignore[attr-defined]

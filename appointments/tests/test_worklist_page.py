@@ -104,6 +104,7 @@ def test_a_row_says_whom_to_call_what_was_why_and_what_could_be(reception, docto
         'href="mailto:lucja@example.org"', "Language: Polish.", "Reminders by: SMS, phone", when(appointment),
         "Dr Sena, Consultation. Why: Doctor is ill", f"<b>{when(free)}</b>, Dr Sena",
         "2 days later; same doctor, soonest", page("move", appointment), page("cancel", appointment),
+        page("slip", appointment),
     ):  # fmt: skip
         assert shown in text, shown
 

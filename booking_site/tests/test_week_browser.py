@@ -144,6 +144,25 @@ def test_reception_books_from_the_week(page, clinic):
     expect(page.locator(".sentence")).to_contain_text("11:40 Europe/Berlin")
 
 
+def test_reception_acts_on_an_appointment_in_the_week_and_comes_back_to_it(page, clinic):
+    doctor, monday = clinic
+    sign_in(page)
+    open_week(page, doctor, monday)
+    seat = page.locator(".seat", has_text="Ada Byron")
+    seat.locator("summary").press("Enter")
+    expect(seat.get_by_role("link", name="Slip: Ada Byron")).to_be_visible()
+    look(page, "week-acts")
+    accessible(page)
+    seat.get_by_role("link", name="Cancel: Ada Byron").press("Enter")
+    page.get_by_label("Kind of reason").select_option("ill")
+    page.get_by_role("button", name="Cancel the appointment").press("Enter")
+    expect(page.get_by_role("heading", name="Week of Dr Amara Sena")).to_be_visible()
+    expect(page.locator(".messagelist")).to_contain_text("Cancelled: Ada Byron")
+    expect(page.locator(".messagelist").get_by_role("link", name="See the appointment")).to_be_visible()
+    look(page, "week-cancelled")
+    accessible(page)
+
+
 def test_the_week_can_be_read_in_the_dark_on_paper_and_on_a_small_screen(page, clinic):
     doctor, monday = clinic
     sign_in(page, "scheduler")

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from audit.models import AuditLog
 from booking_site.core.localtime import instant
@@ -23,6 +24,7 @@ from booking_site.testing.factories import (
     VisitTypeFactory,
     booked,
     staff,
+    zone_at,
 )
 from scheduling import operations, planning
 from scheduling.models import AvailableSlot, Closure
@@ -268,6 +270,25 @@ def test_the_week_takes_as_many_queries_for_420_seats_as_for_one(client):
     fill(range(1, 7), range(60))
     assert AvailableSlot.objects.count() == 420
     assert queries() == few
+
+
+def test_a_seat_with_an_appointment_has_its_buttons_and_leads_back_to_the_week(client):
+    doctor = DoctorFactory(department__time_zone=zone_at(9))
+    now = timezone.now().replace(second=0, microsecond=0)
+    appointment = booked(slot=SlotFactory(doctor=doctor, starts_at=now + timedelta(minutes=30)))
+    SlotFactory(doctor=doctor, starts_at=now + timedelta(minutes=90))
+    step = reverse("admin:appointments_appointment_step", args=[appointment.pk])
+    query = {"doctor": doctor.pk, "date": str(appointment.date)}
+    client.force_login(staff("Reception"))
+    answer = client.get(WEEK, query)
+    html = answer.content.decode()
+    assert html.count(f'formaction="{step}') == 1  # check in; it is too soon for a no-show
+    offered = re.findall(r'aria-label="([\w ]+): ' + re.escape(escape(str(appointment.patient))), html)
+    assert offered == ["Check in", "Move", "Cancel", "Slip"]
+    back = escape(answer.request["PATH_INFO"] + "?" + answer.request["QUERY_STRING"])
+    assert f'<input type="hidden" name="next" value="{back}">' in html
+    client.force_login(staff("Scheduler"))
+    assert step not in client.get(WEEK, query).content.decode()
 
 
 def test_the_picker_goes_back_and_forth_and_puts_up_with_anything(client, clinic):
