@@ -67,6 +67,7 @@ def sign_in(page: Page, name: str = "reception") -> None:
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    page.wait_for_load_state()  # the keys of the console are those of a script
 
 
 def ready(page: Page) -> None:
