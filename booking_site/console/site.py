@@ -56,19 +56,18 @@ class ConsoleSite(AdminSite):
         return [*pages, *stock]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """With the ways of the day, for those who have a place of work."""
         context = super().each_context(request)
-        return context | {"desk": ways(request) if context["has_permission"] else []}
+        if not context["has_permission"]:
+            return context | {"desk": []}
+        if is_without_place(request.user):
+            return context | {"desk": [], "available_apps": []}
+        return context | {"desk": ways(request)}
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Today: the day of those whom the person sees; without the permission, the list of pages."""
         if is_without_place(request.user):
-            frame = {
-                **self.each_context(request),
-                "title": _("Welcome"),
-                "detail": NO_PLACE,
-                "available_apps": [],
-                "desk": [],
-            }
+            frame = {**self.each_context(request), "title": _("Welcome"), "detail": NO_PLACE}
             return TemplateResponse(request, "console/no_place.html", frame)
         waiting = _needing_new_time(request) if may_rebook(request.user) else 0
         context: dict[str, Any] = {"needing_new_time": waiting, **(extra_context or {})}

@@ -259,6 +259,9 @@ def test_staff_without_a_department_are_told_whom_to_ask(world, client):
     notice = "You do not belong to any department yet. Ask an administrator."
     index = client.get(reverse("admin:index"))
     assert (index.status_code, notice in index.content.decode()) == (200, True)
+    for page in ("index", "password_change"):
+        text = client.get(reverse(f"admin:{page}")).content.decode()
+        assert (page, "desk-find" in text, reverse("admin:patients_patient_changelist") in text) == (page, False, False)
     refused = [page for page, who in PLAIN.items() if "R" in who and len(who) < len(LETTERS)]
     for page in refused:
         response = client.get(reverse(f"admin:{page}"), headers={"accept": "text/html"})
