@@ -263,6 +263,7 @@ DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Hospital reception <receptio
 
 LOGIN_URL = "admin:login"
 CSRF_FAILURE_VIEW = "booking_site.errorpages.csrf_failure"
+AUTHENTICATION_BACKENDS = ["booking_site.core.permissions.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

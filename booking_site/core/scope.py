@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+
+from booking_site.core.sql import compiled
 
 APPS_OF_DEPARTMENTS = ("appointments", "doctors", "patients", "scheduling")
 NO_PLACE = _("You do not belong to any department yet. Ask an administrator.")
@@ -67,14 +69,17 @@ def _scope_of(user: Any) -> Scope:
         return Scope()
     if user.has_perm("doctors.oversee_department"):
         return Scope(everything=True)
-    places = list(
-        get_user_model()
-        ._default_manager.filter(pk=user.pk, staff_profile__isnull=False)
-        .values_list("staff_profile__all_departments", "staff_profile__doctor", "staff_profile__departments")
-    )
+    places = _places_of(user.pk)
     if not places:
         return Scope()
     sees_all, doctor, _department = places[0]
     if sees_all:
         return Scope(everything=True)
     return Scope(departments=frozenset(key for _all, _doctor, key in places if key), doctor=doctor or "")
+
+
+@compiled
+def _places_of(user: int) -> QuerySet:
+    """A row for each department."""
+    profiles = get_user_model()._default_manager.filter(pk=user, staff_profile__isnull=False)
+    return profiles.values_list(*(f"staff_profile__{name}" for name in ("all_departments", "doctor", "departments")))

@@ -149,3 +149,16 @@ class TestInABrowser:
         for address in ("user/add/", f"user/{other.pk}/change/", f"group/{Group.objects.first().pk}/change/"):
             page.goto(f"/admin/auth/{address}")
             accessible(page)
+
+
+@pytest.mark.django_db
+def test_what_somebody_may_do_is_asked_for_at_once_and_only_of_who_is_active(django_assert_num_queries):
+    user = User.objects.create_user("new", is_staff=True)
+    user.groups.add(Group.objects.get(name="Auditor"))
+    user.user_permissions.add(Permission.objects.get(codename="view_patient"))
+    with django_assert_num_queries(1):
+        assert user.get_all_permissions() == {"audit.view_auditlog", "patients.view_patient"}
+        assert user.has_perm("patients.view_patient")
+        assert not user.has_perm("patients.change_patient")
+    User.objects.update(is_active=False)
+    assert User.objects.get().get_all_permissions() == set()
