@@ -13,7 +13,7 @@ from appointments.models import Appointment, Status
 from appointments.operations import check_in
 from audit.models import AuditLog
 from booking_site.core.actor import command
-from booking_site.testing.factories import TESTER, PatientFactory, SlotFactory
+from booking_site.testing.factories import TESTER, PatientFactory, SlotFactory, booked_before
 from booking_site.testing.racing import race
 from scheduling.models import AvailableSlot
 
@@ -21,12 +21,9 @@ pytestmark = pytest.mark.django_db
 
 
 def past(minutes, length=30, **kwargs):
-    """A booked appointment that began so many minutes ago. (No operation books the past.)"""
+    """A booked appointment that began so many minutes ago."""
     starts_at = timezone.now() - timedelta(minutes=minutes)
-    slot = SlotFactory(starts_at=starts_at, duration_minutes=length, status="booked")
-    times = {name: getattr(slot, name) for name in ("doctor", "department", "date", "time", "starts_at", "ends_at")}
-    given = {"patient": kwargs.get("patient") or PatientFactory(), "source": "tests", "booked_at": starts_at}
-    return Appointment.objects.create(slot=slot, **times, **given)
+    return booked_before(SlotFactory(starts_at=starts_at, duration_minutes=length), **kwargs)
 
 
 def run(*args):

@@ -19,6 +19,7 @@ from booking_site.testing.factories import (
     PatientFactory,
     SlotFactory,
     booked,
+    booked_before,
     staff,
 )
 from scheduling.models import AvailableSlot
@@ -59,20 +60,7 @@ def _book(seat, patient, **kwargs) -> Appointment:
     """Past the rule that nobody books into the past: a test may run in the evening."""
     if seat.starts_at > timezone.now():
         return booked(slot=seat, patient=patient, **kwargs)
-    type(seat).objects.filter(pk=seat.pk).update(status="booked")
-    return Appointment.objects.create(
-        patient=patient,
-        doctor=seat.doctor,
-        department=seat.department,
-        slot=seat,
-        date=seat.date,
-        time=seat.time,
-        starts_at=seat.starts_at,
-        ends_at=seat.ends_at,
-        source="tests",
-        booked_at=timezone.now(),
-        **kwargs,
-    )
+    return booked_before(seat, patient, **kwargs)
 
 
 @pytest.fixture(autouse=True)

@@ -131,6 +131,14 @@ def booked(**kwargs) -> Appointment:
     return operations.book(actor=TESTER, patient_id=patient.pk, slot_id=slot.pk, **kwargs)
 
 
+def booked_before(slot: AvailableSlot, patient: Patient | None = None, **kwargs) -> Appointment:
+    """A booked appointment whose time has come or is over, which no operation books any more."""
+    AvailableSlot.objects.filter(pk=slot.pk).update(status="booked")
+    times = {name: getattr(slot, name) for name in ("doctor", "department", "date", "time", "starts_at", "ends_at")}
+    given = {"patient": patient or PatientFactory(), "source": "tests", "booked_at": slot.starts_at}
+    return Appointment.objects.create(slot=slot, **times, **given | kwargs)
+
+
 def staff(role: str, *departments: Department, doctor: Doctor | None = None, **kwargs) -> User:
     """A member of staff in a role of the migration, who can sign in to the console.
 

@@ -86,7 +86,7 @@ ACTS = {
     "check in": step("check_in", "RCD", "appointment"),
     "start": step("start", "RCD", "arrived"),
     "complete": step("complete", "RCD", "with_doctor"),
-    "mark as missed": step("no_show", "RCD", "appointment"),
+    "mark as missed": step("no_show", "RCD", "overdue"),
     "undo a step": step("undo", "RCD", "arrived"),
     "undo a cancellation": step("undo", "RSD", "cancelled"),
     "book": Act(

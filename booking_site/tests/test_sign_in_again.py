@@ -83,6 +83,7 @@ class TestInTheBrowser:
     pytestmark = BROWSER
 
     def signs_in_again(self, page):
+        expect(page.get_by_label("Username")).to_be_visible()
         expect(page.get_by_role("status")).to_contain_text("Nothing you typed is lost.")
         page.get_by_label("Username").fill("reception")
         page.get_by_label("Password").fill(PASSWORD)
