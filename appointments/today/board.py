@@ -108,7 +108,8 @@ def board_of(day: Day, on: date, people: Iterable[Person], *, with_names: bool) 
 
 def _visit_item(visit: VisitRow, words: dict[str, str], *, with_names: bool) -> dict[str, Any]:
     kind, key = OF_STATUS[visit.status], str(visit.id)
-    item = _placed(visit) | {
+    item = _placed(visit)
+    item |= {
         "key": f"a{key}",
         "id": key,
         "kind": kind,

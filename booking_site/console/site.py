@@ -66,14 +66,15 @@ class ConsoleSite(AdminSite):
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Today: the day of those whom the person sees; without the permission, the list of pages."""
+        frame = self.each_context(request)
         if is_without_place(request.user):
-            frame = {**self.each_context(request), "title": _("Welcome"), "detail": NO_PLACE}
-            return TemplateResponse(request, "console/no_place.html", frame)
+            context = {**frame, "title": _("Welcome"), "detail": NO_PLACE}
+            return TemplateResponse(request, "console/no_place.html", context)
         waiting = _needing_new_time(request) if may_rebook(request.user) else 0
-        context: dict[str, Any] = {"needing_new_time": waiting, **(extra_context or {})}
+        context = {"title": self.index_title, "app_list": frame["available_apps"], "needing_new_time": waiting}
         if may_see(request.user):
             context["today"] = today_context(request)
-        return super().index(request, context)
+        return TemplateResponse(request, "admin/index.html", {**frame, **context, **(extra_context or {})})
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocomplete.as_view(admin_site=self)(request)
