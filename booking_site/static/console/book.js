@@ -134,10 +134,7 @@
     };
     const begin = (text) => {
         field("is_new").checked = true;
-        const words = text.split(/\s+/);
-        const guess = (text.match(/\d/g) || []).length >= 5 ? {phone: text}
-            : {last_name: words.pop(), first_name: words.join(" ")};
-        for (const [key, value] of Object.entries(guess)) {
+        for (const [key, value] of Object.entries(window.asNewPatient(text))) {
             field(`new-${key}`).value = value;
         }
         name();

@@ -122,4 +122,11 @@
             ask(); // somebody who types fast has begun before this script had come
         }
     };
+
+    // What was typed of somebody who is not found, as fields of a new patient: a phone number, or names.
+    window.asNewPatient = (text) => {
+        const words = text.split(/\s+/);
+        return (text.match(/\d/g) || []).length >= 5 ? {phone: text}
+            : {last_name: words.pop(), first_name: words.join(" ")};
+    };
 }

@@ -20,10 +20,7 @@
     };
     const begin = (text) => {
         isNew.checked = true;
-        const words = text.split(/\s+/);
-        const guess = (text.match(/\d/g) || []).length >= 5 ? {phone: text}
-            : {last_name: words.pop(), first_name: words.join(" ")};
-        for (const [name, value] of Object.entries(guess)) {
+        for (const [name, value] of Object.entries(window.asNewPatient(text))) {
             field(`new-${name}`).value = value;
         }
         field("new-first_name").focus();
