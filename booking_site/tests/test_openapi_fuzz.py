@@ -36,26 +36,31 @@ def hospital():
     PatientFactory(id=PATIENT_ID)
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_fuzzer_finds_no_server_error_and_no_answer_that_breaks_the_schema(server, hospital, make_token, tmp_path):
+def fuzz(server, token, folder, *options) -> None:
     done = subprocess.run(
         [
             *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{server}/openapi.json"),
-            *("--header", f"Authorization: Bearer {make_token()}", "--checks", ",".join(CHECKS)),
+            *("--header", f"Authorization: Bearer {token}", "--checks", ",".join(CHECKS)),
             *("--max-time", str(SECONDS), "--continue-on-failure", "--warnings", "off", "--seed", "20300514"),
             *("--request-timeout", "20", "--suppress-health-check", "all"),
+            *options,
         ],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=SECONDS * 4,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_fuzzer_finds_no_server_error_and_no_answer_that_breaks_the_schema(server, hospital, make_token, tmp_path):
+    # Moving first, as the document has it: later the fuzzer may have checked in every appointment that it knows of.
+    fuzz(server, make_token(), tmp_path, "--phases", "examples", "--include-operation-id", "rescheduleAppointment")
+    fuzz(server, make_token(), tmp_path)
     # It got through to the business behind the schema:
     assert Patient.objects.count() > 11
     assert set(Appointment.objects.values_list("status", flat=True)) >= {"booked", "cancelled"}
     succeeded = set(AuditLog.objects.filter(status="success").values_list("action", flat=True))
-    assert {"appointment.booked", "appointment.cancelled", "slot.held"} <= succeeded
+    assert {"appointment.booked", "appointment.rescheduled", "appointment.cancelled", "slot.held"} <= succeeded
     assert {"patient.created", "patient.updated"} <= succeeded
-    # Whether one is left to be moved when its turn comes is a matter of luck: each may have been checked in by then.
-    assert AuditLog.objects.filter(action="appointment.rescheduled").exists()
