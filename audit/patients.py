@@ -25,7 +25,8 @@ WHO = ("user_id", "user_kind", "user_name")
 @receiver(core.record_viewed)
 def viewed(sender: type[Model], actor: Actor, pk: Any, **kwargs: Any) -> None:
     kind = sender._meta.model_name or ""
-    write(actor=actor, action=f"{kind}.viewed", object_type=kind, object_id=pk)
+    patient = pk if kind == "patient" else None
+    write(actor=actor, action=f"{kind}.viewed", patient_id=patient, object_type=kind, object_id=pk)
 
 
 @receiver(appointments.patients_merged)
@@ -54,7 +55,9 @@ def _both(
         old = values({name: before for name, (before, _) in changed[which].items()})
         new = values({name: after for name, (_, after) in changed[which].items()})
         details = {"old": old, "new": new | counts}
-        rows.append(row(actor=actor, action=action, object_type="patient", object_id=key, details=details))
+        rows.append(
+            row(actor=actor, action=action, patient_id=key, object_type="patient", object_id=key, details=details)
+        )
     AuditLog.objects.bulk_create(rows)
 
 

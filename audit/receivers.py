@@ -1,11 +1,12 @@
 """Every domain signal becomes one row of the audit log, in the transaction that the signal was sent in."""
 
+import uuid
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
 from django.dispatch import receiver
-from django.utils import timezone
 
 from appointments import signals as appointments
 from appointments.models import Appointment
@@ -34,12 +35,13 @@ def row(
     action: str,
     status: str = AuditLog.Status.SUCCESS,
     appointment_id: Any = None,
+    patient_id: Any = None,
+    patient_ids: Collection[uuid.UUID] | None = None,
     object_type: str = "",
     object_id: Any = "",
     details: dict[str, Any] | None = None,
 ) -> AuditLog:
     return AuditLog(
-        timestamp=timezone.now(),
         action=action,
         status=status,
         user_id=actor.id[:150],
@@ -47,6 +49,8 @@ def row(
         user_name=actor.name[:200],
         on_behalf_of=actor.on_behalf_of[:150],
         appointment_id=appointment_id,
+        patient_id=patient_id,
+        patient_ids=sorted(patient_ids) if patient_ids is not None else None,
         object_type=object_type,
         object_id=str(object_id)[:64],
         request_id=actor.request_id,
@@ -68,6 +72,7 @@ def appointment_row(actor: Actor, action: str, appointment: Appointment, **detai
         actor=actor,
         action=action,
         appointment_id=appointment.pk,
+        patient_id=appointment.patient_id,
         object_type="appointment",
         object_id=appointment.pk,
         details=details,
@@ -216,6 +221,7 @@ def saved(
     write(
         actor=actor,
         action=f"{kind}.{'created' if created else 'updated'}",
+        patient_id=instance.pk if kind == "patient" else None,
         object_type=kind,
         object_id=instance.pk,
         details=details,
@@ -239,6 +245,7 @@ def refused(actor: Actor, action: str, error: DomainError, subject: dict[str, st
         action=action,
         status=AuditLog.Status.DENIED if denied else AuditLog.Status.FAILURE,
         appointment_id=subject.get("appointment_id"),
+        patient_id=subject.get("patient_id") or subject.get("survivor_id"),
         object_type=action.split(".")[0],
         object_id=next((subject[name] for name in ("appointment_id", "slot_id", "survivor_id") if name in subject), ""),
         details={"code": error.code, **subject},

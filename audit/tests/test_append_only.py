@@ -12,7 +12,7 @@ from django.test import Client
 from audit.masking import masked
 from audit.models import AuditLog
 from booking_site.testing.factories import booked
-from booking_site.testing.fixtures import serving
+from booking_site.testing.fixtures import APPEND_ONLY, serving, switch_triggers
 from booking_site.testing.racing import HttpClient
 
 pytestmark = pytest.mark.django_db
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.django_db
 def as_in_production():
     """The trigger against TRUNCATE is off in the test database, which is cleaned by it."""
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_logs ENABLE TRIGGER audit_logs_no_truncate")
+        switch_triggers(cursor, "ENABLE", APPEND_ONLY)
         yield cursor
-        cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
+        switch_triggers(cursor, "DISABLE", APPEND_ONLY)
 
 
 @pytest.mark.parametrize(

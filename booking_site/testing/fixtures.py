@@ -27,18 +27,39 @@ from scheduling.models import VisitType
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 
 
+# What would stand in the way of cleaning up by TRUNCATE, or write of it.
+APPEND_ONLY = ("audit_logs_no_truncate", "audit_seals_no_truncate", "audit_epochs_no_truncate")
+AGAINST_TRUNCATE = (*APPEND_ONLY, "audit_backstop_truncate")
+TOLD = "patient slot appointment"
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Transactional tests clean up by TRUNCATE: the audit log refuses it, and it takes along what migrations made."""
+    """Transactional tests clean up by TRUNCATE: the audit log refuses it, and it takes along what migrations made.
+
+    Factories write without telling anybody, so what the tests themselves write counts as told; served sites have a
+    role of their own (see serving), and for them nothing does."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_no_truncate")
+        switch_triggers(cursor, "DISABLE", AGAINST_TRUNCATE)
+        user, name = connection.settings_dict["USER"], connection.settings_dict["NAME"]
+        cursor.execute(f"ALTER ROLE {user} IN DATABASE {name} SET audit.told = '{TOLD}'")
+        cursor.execute(f"SET audit.told = '{TOLD}'")
     post_migrate.connect(_make_roles, sender=apps.get_app_config("auth"))  # sent after each such clean-up
+
+
+def switch_triggers(cursor, state: str, names: tuple[str, ...]) -> None:
+    """``state``: ENABLE or DISABLE. Partitions have each their own."""
+    cursor.execute("SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname = ANY(%s)", [list(names)])
+    for table, trigger in cursor.fetchall():
+        cursor.execute(f"ALTER TABLE {table} {state} TRIGGER {trigger}")
 
 
 def _make_roles(**kwargs: object) -> None:
     import_module("booking_site.console.migrations.0001_roles").create(apps, None)
     for name in ("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"):
         import_module(f"booking_site.console.migrations.{name}").forwards(apps, None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_begin_epoch('The log begins.')")
     VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
 
 

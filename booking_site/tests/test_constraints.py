@@ -143,7 +143,7 @@ def test_all_migrations_run_backwards_to_nothing_and_forwards_again(scratch):
     assert structure(scratch) == before
 
 
-FIRST_STATE = ("scheduling 0001", "appointments 0002", "patients", "audit", "api", "console 0001")
+FIRST_STATE = ("scheduling 0001", "appointments 0002", "patients", "audit 0003", "api", "console 0001")
 OLD_ROWS = """
 INSERT INTO departments (id, name, site, time_zone, phone, is_active, created_at, updated_at)
 VALUES ('00000000-0000-7000-8000-000000000001', 'Cardiology', '', 'Europe/Berlin', '', TRUE, now(), now());
