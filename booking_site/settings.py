@@ -6,6 +6,7 @@ Every other installation is a deployment: it refuses to start without a SECRET_K
 """
 
 import contextlib
+import hmac
 import ipaddress
 import os
 import secrets
@@ -259,6 +260,17 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMA
 EMAIL_TIMEOUT = 10  # seconds: a person waits before the page
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="Hospital reception <reception@localhost>")
 
+# --- the audit log -------------------------------------------------------------------------------------------
+
+# Signs the seals. Its own key can be kept from the web processes; theirs would do for a local installation.
+AUDIT_KEY = env.str("AUDIT_KEY", default="") or hmac.digest(SECRET_KEY.encode(), b"audit seals", "sha256").hex()
+AUDIT_KEY_FALLBACKS = env.list("AUDIT_KEY_FALLBACKS", default=[])
+AUDIT_MONTHS = env.int("AUDIT_MONTHS", default=120)  # that stay in the database; see archive_audit
+_seals = env.str("AUDIT_SEALS_FILE", default="audit_seals.jsonl")
+AUDIT_SEALS_FILE = VAR_DIR / _seals if _seals != "off" else None
+AUDIT_SEALS_LOG = env.bool("AUDIT_SEALS_LOG", default=False)
+AUDIT_SEALS_EMAIL = env.list("AUDIT_SEALS_EMAIL", default=[])
+
 # --- security ------------------------------------------------------------------------------------------------
 
 LOGIN_URL = "admin:login"
@@ -313,6 +325,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
+        "audit.seals": {"level": "INFO" if AUDIT_SEALS_LOG else "WARNING"},
         "fpdf": {"level": "ERROR"},  # it would name the letters of names that no font has
     },
 }

@@ -5,23 +5,15 @@ hold at every moment, between any two transactions, and are worth a look after a
 read in one snapshot.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
 
+from booking_site.core.invariants import Check
+
 LIVE = "('booked', 'checked_in', 'in_progress')"
 SEATLESS = "('cancelled', 'no_show')"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """``query`` selects one text for each row that breaks the rule."""
-
-    name: str
-    rule: str
-    query: str
 
 
 CHECKS = (
