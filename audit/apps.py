@@ -1,4 +1,8 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -8,3 +12,14 @@ class AuditConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import patients, receivers  # noqa: F401 - connects the receivers
+
+        post_migrate.connect(_prepare, sender=self)
+
+
+def _prepare(using: str, **kwargs: Any) -> None:
+    """What the log needs of the cluster that it is in: before anybody writes, after a restore too."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT to_regproc('audit_begin_epoch') IS NOT NULL")
+        if cursor.fetchone()[0]:
+            cursor.execute("SELECT audit_begin_epoch('The database has moved to another cluster.')")
+            cursor.execute("SELECT audit_make_partitions(12)")

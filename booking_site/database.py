@@ -16,12 +16,13 @@ from booking_site.postgres import embedded
 DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
-def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str]) -> dict[str, Any]:
+def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str], role: str = "") -> dict[str, Any]:
     """The DATABASES entry.
 
     url: any PostgreSQL connection URI, several hosts and all libpq parameters included; empty for the embedded server.
     pool_size: 0 for one persistent connection per worker thread, which measured fastest (more threads than cores, or
         a pool, only wait for the interpreter lock); more for a shared pool of that size.
+    role: under which to work in the embedded server; empty for its superuser, who owns all.
     timeouts: PostgreSQL settings such as ``{"lock_timeout": "3s"}``, applied to each connection. PgBouncer refuses
         start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
     """
@@ -36,7 +37,7 @@ def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str
         settings |= {DJANGO_NAMES[name]: options.pop(name) for name in list(options) if name in DJANGO_NAMES}
     else:
         files = embedded.files_under(var_dir)
-        settings |= {"NAME": embedded.DATABASE, "USER": embedded.SUPERUSER, "HOST": str(files.socket_dir)}
+        settings |= {"NAME": embedded.DATABASE, "USER": role or embedded.SUPERUSER, "HOST": str(files.socket_dir)}
         options = {"embedded": files}
     if timeouts:
         given = options.get("options", "")

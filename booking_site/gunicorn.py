@@ -2,10 +2,14 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import environ
+
+from booking_site.postgres.roles import SEALER
 
 environ.Env.read_env(Path(__file__).resolve().parent.parent / ".env")
 
@@ -26,10 +30,33 @@ loglevel = "warning"
 forwarded_allow_ips = ""  # X-Forwarded-... is judged in one place: TRUSTED_PROXIES, by booking_site.middleware
 
 
+sealer: "subprocess.Popen[bytes] | None" = None
+
+
+def seal() -> "subprocess.Popen[bytes]":
+    """The sealer of the audit log, beside the site: it ends when this process does, in whatever way. Where the site's
+    role in the database may add no seals, SEALER_DATABASE_URL names another, or SEALER=off leaves it to a service."""
+    environment = dict(os.environ) | {"EMBEDDED_ROLE": SEALER}
+    if url := os.environ.get("SEALER_DATABASE_URL"):
+        environment["DATABASE_URL"] = url
+    command = [sys.executable, "manage.py", "seal_audit", "--every", "2", "--with-parent"]
+    root = Path(__file__).resolve().parent.parent
+    # In a session of its own: the Ctrl-C of a terminal is not for it, it ends after the last request.
+    return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True)
+
+
 def when_ready(server: Any) -> None:
     """Ctrl-C ends as gently as SIGTERM does: requests at work are finished, then everything stops."""
+    global sealer
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # what "manage.py serve" held back
+    if os.environ.get("SEALER", "on").lower() in ("on", "true", "yes", "1"):
+        sealer = seal()
+
+
+def on_exit(server: Any) -> None:
+    if sealer is not None:
+        sealer.terminate()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -141,6 +141,7 @@ DATABASES = {
         DATABASE_URL,
         var_dir=VAR_DIR,
         pool_size=env.int("DATABASE_POOL_SIZE", default=0),
+        role=env.str("EMBEDDED_ROLE", default=""),
         timeouts={} if PGBOUNCER else {"lock_timeout": "3s", "statement_timeout": STATEMENT_TIMEOUT},
     )
     | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER}

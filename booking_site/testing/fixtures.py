@@ -21,6 +21,8 @@ from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
 
 from booking_site.api.clients import issue_token, register
+from booking_site.postgres.grants import grant
+from booking_site.postgres.roles import SEALER, SITE
 from booking_site.testing.factories import staff
 from scheduling.models import VisitType
 
@@ -44,6 +46,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
         user, name = connection.settings_dict["USER"], connection.settings_dict["NAME"]
         cursor.execute(f"ALTER ROLE {user} IN DATABASE {name} SET audit.told = '{TOLD}'")
         cursor.execute(f"SET audit.told = '{TOLD}'")
+        grant(site=SITE, sealer=SEALER)
     post_migrate.connect(_make_roles, sender=apps.get_app_config("auth"))  # sent after each such clean-up
 
 
@@ -58,8 +61,6 @@ def _make_roles(**kwargs: object) -> None:
     import_module("booking_site.console.migrations.0001_roles").create(apps, None)
     for name in ("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"):
         import_module(f"booking_site.console.migrations.{name}").forwards(apps, None)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT audit_begin_epoch('The log begins.')")
     VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
 
 
@@ -117,10 +118,10 @@ def _speak_english():
 # --- the product as served -----------------------------------------------------------------------------------
 
 
-def test_database_url() -> str:
-    """The DATABASE_URL of the test database, for processes of their own."""
+def test_database_url(role: str = "") -> str:  # noqa: PT028 - it is no test
+    """The DATABASE_URL of the test database, for processes of their own: as its owner, or as another role."""
     parts = connection.settings_dict
-    auth = quote(parts["USER"]) + (f":{quote(parts['PASSWORD'])}" if parts["PASSWORD"] else "")
+    auth = quote(role or parts["USER"]) + (f":{quote(parts['PASSWORD'])}" if parts["PASSWORD"] else "")
     query = f"host={quote(str(parts['HOST']), safe='')}" + (f"&port={parts['PORT']}" if parts["PORT"] else "")
     return f"postgresql://{auth}@/{quote(parts['NAME'])}?{query}"
 
@@ -136,7 +137,9 @@ def server(transactional_db):
 
 
 class serving:
-    """Serve the test database; a context manager that gives the address."""
+    """Serve the test database, with the rights that a site has; a context manager that gives the address.
+
+    Whatever the site writes, it tells of itself: the database has no need to (see audit.migrations.0005_backstop)."""
 
     def __init__(self, **environment: str) -> None:
         self.environment = environment
@@ -148,7 +151,8 @@ class serving:
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "booking_site.testing.settings",
-            "DATABASE_URL": test_database_url(),
+            "DATABASE_URL": test_database_url("" if settings.DATABASE_URL else SITE),
+            "SEALER": "off",
             "SECRET_KEY": settings.SECRET_KEY,
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "HTTPS": "off",
@@ -175,3 +179,9 @@ class serving:
     def __exit__(self, *exception: object) -> None:
         self.process.terminate()
         self.process.wait(20)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT action, object_type, details FROM audit_logs WHERE action LIKE 'database.%%' AND user_id = %s",
+                [SITE],
+            )
+            assert cursor.fetchall() == [], "the site wrote what it did not tell of"

@@ -3,7 +3,7 @@
 import logging
 import os
 import signal
-import time
+import threading
 from argparse import ArgumentParser
 from datetime import date
 from typing import Any
@@ -44,18 +44,13 @@ class Command(BaseCommand):
             self._keep_sealing(options["every"], os.getppid() if options["with_parent"] else None)
 
     def _keep_sealing(self, every: float, parent: int | None) -> None:
-        stopping = False
-
-        def stop(*args: Any) -> None:
-            nonlocal stopping
-            stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, signal.SIG_IGN if parent else stop)  # a terminal sends it to the whole family
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
         prepared_on: date | None = None
         mailed_on = timezone.now().date()
         trouble = False
-        while not stopping and parent in (None, os.getppid()):
+        while not stop.is_set() and parent in (None, os.getppid()):
             try:
                 today = timezone.now().date()
                 if prepared_on != today:
@@ -71,7 +66,7 @@ class Command(BaseCommand):
                 if not trouble:  # once, not every two seconds while the database is away
                     logger.exception("The audit log could not be sealed; trying again every %s s", every)
                 trouble = True
-            time.sleep(every)
+            stop.wait(every)
 
 
 def prepare() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import io
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from booking_site import staticfiles, welcome
 from booking_site.postgres import embedded
+from booking_site.postgres.roles import SITE
 from doctors.models import Department, Doctor
 from patients.models import Patient
 
@@ -65,6 +67,7 @@ class Command(BaseCommand):
     def _set_up(self, address: str) -> str:
         """Make what is missing; returns how to get in."""
         self._migrate()
+        call_command("grant_roles", stdout=io.StringIO())
         staticfiles.collect()
         if not any(model._default_manager.exists() for model in (Department, Doctor, Patient)):
             self.stdout.write("Loading the demo hospital ...")
@@ -100,6 +103,7 @@ class Command(BaseCommand):
         # Ctrl-C in the next second waits until gunicorn can deal with it (booking_site.gunicorn.when_ready).
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         os.chdir(settings.BASE_DIR)
+        os.environ["EMBEDDED_ROLE"] = SITE  # what serves owns nothing; commands work as the owner
         os.execv(
             sys.executable,
             [
