@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import connection
 from django.db.models import Model
 from django.dispatch import receiver
 
@@ -234,6 +235,25 @@ def imported(
 ) -> None:
     details = {"new": {"profile": profile, "file": file, "sha256": sha256, "counts": counts}}
     write(actor=actor, action=f"{entity}.imported", object_type=entity, object_id=profile, details=details)
+
+
+@receiver(core.demo_loaded)
+def demo_loaded(actor: Actor, patients: int, **kwargs: Any) -> None:
+    write(actor=actor, action="demo.loaded", object_type="demo", details={"new": {"patients": patients}})
+
+
+@receiver(core.backup_made)
+def backup_made(actor: Actor, file: str, sha256: str, **kwargs: Any) -> None:
+    write(actor=actor, action="backup.made", object_type="backup", object_id=file, details={"new": {"sha256": sha256}})
+
+
+@receiver(core.backup_restored)
+def backup_restored(actor: Actor, file: str, sha256: str, **kwargs: Any) -> None:
+    """The first row of a new epoch: transaction ids begin anew, or go on from what has been undone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_begin_epoch(%s, TRUE)", [f"Restored from {file}"[:200]])
+    new = {"sha256": sha256}
+    write(actor=actor, action="backup.restored", object_type="backup", object_id=file, details={"new": new})
 
 
 @receiver(core.refused)

@@ -63,9 +63,15 @@ $$;
 
 # table: (kind of object, first words of the actions that tell of a change)
 TABLES = {
-    "patients": ("patient", "patient patients"),
-    "available_slots": ("slot", "slot slots appointment appointments schedule closure doctor department visittype"),
-    "appointments": ("appointment", "appointment appointments slot slots schedule closure patient doctor department"),
+    "patients": ("patient", "patient patients demo"),
+    "available_slots": (
+        "slot",
+        "slot slots appointment appointments schedule closure doctor department visittype demo",
+    ),
+    "appointments": (
+        "appointment",
+        "appointment appointments slot slots schedule closure patient doctor department demo",
+    ),
 }
 TRIGGERS = """
 CREATE CONSTRAINT TRIGGER audit_backstop AFTER INSERT OR UPDATE OR DELETE ON {table}

@@ -12,6 +12,10 @@
 ``records_imported``: a file was imported; inside the transaction, once per run.
     sender: the model; actor: Actor; entity: its name in commands ("patients"); profile, file: str (names);
     sha256: of the file, hex; counts: ``{"read", "created", "there", "repeated", "rejected"}``, the last four add up
+``demo_loaded``: the demo hospital is being written; inside the transaction, before the first row.
+    sender: the function; actor: Actor; patients: int, how many
+``backup_made``, ``backup_restored``: the database was written to a file, or read from one.
+    sender: the function; actor: Actor; file: its name; sha256: of the file, hex
 ``access_denied``: somebody was refused by permission.
     sender: the view class; actor: Actor; method, path: str; code: str
 """
@@ -23,4 +27,7 @@ record_viewed = Signal()
 trail_wanted = Signal()
 refused = Signal()
 records_imported = Signal()
+demo_loaded = Signal()
+backup_made = Signal()
+backup_restored = Signal()
 access_denied = Signal()

@@ -8,7 +8,9 @@ from random import Random
 
 from django.db import OperationalError, connection, transaction
 
+from booking_site.core.actor import command
 from booking_site.core.errors import Conflict
+from booking_site.core.signals import demo_loaded
 from booking_site.demo import people, slots, visits
 from booking_site.demo.hospital import Size
 
@@ -45,6 +47,7 @@ def build(
     rng = Random(seed)  # noqa: S311 - repeatable on purpose
     with transaction.atomic():
         _claim_empty()
+        demo_loaded.send(sender=build, actor=command("demo"), patients=size.patients)
         with connection.cursor() as cursor:
             for statement in SETTINGS:
                 cursor.execute(statement)
