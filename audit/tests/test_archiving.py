@@ -89,9 +89,12 @@ def test_a_forged_record_of_an_archive_is_found(tmp_path):
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE audit_logs_2024_02")
         cursor.execute(
-            "INSERT INTO audit_seals SELECT number + 1, 'archive', epoch, xid_to, xid_to, 0, '',"
-            " encode(sha256(''), 'hex'), digest, now(), jsonb_build_object('first_id', audit_first_id('2024-02-01'), 'end_id',"
-            " audit_first_id('2024-03-01')), digest, key_id, mac FROM audit_seals ORDER BY number DESC LIMIT 1"
+            """
+            INSERT INTO audit_seals SELECT number + 1, 'archive', epoch, xid_to, xid_to, 0, '',
+                encode(sha256(''), 'hex'), digest, now(), jsonb_build_object('first_id', audit_first_id('2024-02-01'),
+                'end_id', audit_first_id('2024-03-01')), digest, key_id, mac
+            FROM audit_seals ORDER BY number DESC LIMIT 1
+            """
         )
     assert any("has been changed" in line for line in found())
 
