@@ -7,6 +7,8 @@ import pytest
 import yaml
 from django.conf import settings
 
+from booking_site.postgres.roles import SEALER, SITE
+
 ROOT = settings.BASE_DIR
 READ = re.compile(r"""(?:env\.\w+|os\.environ\.get)\(\s*["']([A-Z][A-Z_]+)["']""")
 DOCUMENTED = re.compile(r"^(?:# )?([A-Z][A-Z_]+)=", re.MULTILINE)
@@ -41,23 +43,38 @@ def compose():
 
 def test_compose_waits_for_the_database_and_the_tables(compose):
     services = compose["services"]
-    assert set(services) == {"database", "migrate", "web"}
+    assert set(services) == {"database", "migrate", "web", "sealer"}
     assert services["database"]["image"] == "postgres:18"
     assert "pg_isready" in services["database"]["healthcheck"]["test"]
     assert services["database"]["volumes"] == ["database:/var/lib/postgresql"]
     assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
     assert services["migrate"]["restart"] == "no"
-    assert services["web"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    for name in ("web", "sealer"):
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert "command" not in services["web"]  # gunicorn, as the image says
 
 
 def test_compose_holds_no_secret(compose):
     for service in compose["services"].values():
         for name, value in service["environment"].items():
-            if "PASSWORD" in name or "SECRET" in name:
+            if "PASSWORD" in name or "SECRET" in name or "AUDIT_KEY" in name:
                 assert re.fullmatch(r"\$\{\w+:\?.*\}", value), name
-    url = compose["services"]["web"]["environment"]["DATABASE_URL"]
-    assert url == "postgresql://hospital:${POSTGRES_PASSWORD:?is not set}@database:5432/hospital"
+
+
+@pytest.mark.parametrize(
+    ("service", "account"),
+    [
+        ("migrate", "hospital:${POSTGRES_PASSWORD:?is not set}"),
+        ("web", f"{SITE}:${{SITE_PASSWORD:?is not set}}"),
+        ("sealer", f"{SEALER}:${{SEALER_PASSWORD:?is not set}}"),
+    ],
+)
+def test_compose_gives_each_service_the_role_that_it_needs(compose, service, account):
+    """And the key of the seals to none that serves."""
+    environment = compose["services"][service]["environment"]
+    assert environment["DATABASE_URL"] == f"postgresql://{account}@database:5432/hospital"
+    assert ("AUDIT_KEY" in environment) == (service != "web")
+    assert ("SITE_PASSWORD" in environment) == (service == "migrate")
 
 
 def test_development_installs_what_the_site_runs_on():
