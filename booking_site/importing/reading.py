@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from booking_site.core.sheets import as_written
 from booking_site.importing.errors import ImportRefused
 from booking_site.importing.profile import FileFormat
+
+REJECTS = ("line", "reason")  # the columns that a file of rejected rows begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Source:
         self.path = path
         self.file = file
         self.blank_lines = 0
+        self._is_rejects = False
         try:
             self._bytes = _Fingerprint(open(path, "rb", buffering=0), advance)  # noqa: SIM115 - closed by __exit__
         except OSError as error:
@@ -88,6 +92,7 @@ class Source:
             self._text = io.TextIOWrapper(stream, encoding=file.encoding, errors="strict", newline="")
             self._records = self._read_records()
             self.columns = list(file.columns) or self._header()
+            self._is_rejects = tuple(self.columns[:2]) == REJECTS
         except OSError as error:
             raise ImportRefused(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -141,10 +146,14 @@ class Source:
                 reader = self._reader(lines)
                 cells = [lines.taken[0].rstrip("\r\n")]
             if cells:
-                yield Row(line, cells, problem)
+                yield Row(line, self._as_written(cells), problem)
             else:
                 self.blank_lines += len(lines.taken)
             line += len(lines.taken)
+
+    def _as_written(self, cells: list[str]) -> list[str]:
+        """A file of rejected rows comes from a spreadsheet, where no cell was to be a formula."""
+        return [as_written(cell) for cell in cells] if self._is_rejects else cells
 
     def _reader(self, lines: _Lines) -> Iterator[list[str]]:
         return csv.reader(lines, delimiter=self.file.delimiter, quotechar=self.file.quote, strict=True)

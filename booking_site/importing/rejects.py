@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from booking_site.core.sheets import Lines
 from booking_site.importing.errors import ImportRefused
 from booking_site.importing.profile import FileFormat
+from booking_site.importing.reading import REJECTS
 
 SHOWN = 20  # rows on the screen
 
 
 class RejectsFile:
-    """``line, reason`` and the row itself, written as the source is: same encoding, delimiter and columns. The file
-    stands in its place only when the run is through."""
+    """``line, reason`` and the row itself, written as the source is: same encoding, delimiter and columns. No cell is a
+    formula (``core.sheets``); ``Source`` knows these files and reads the cells as they were. The file stands in its
+    place only when the run is through."""
 
     def __init__(self, path: Path, source: Path, file: FileFormat, columns: list[str]) -> None:
         self.path = path
@@ -28,11 +31,11 @@ class RejectsFile:
             )
         except OSError as error:
             raise ImportRefused(f"{path} cannot be written: {error.strerror}.") from error
-        self._writer = csv.writer(self._text, delimiter=file.delimiter, quotechar=file.quote)
-        self._writer.writerow(["line", "reason", *columns])
+        self._lines = Lines(delimiter=file.delimiter, quote=file.quote)
+        self._text.write(self._lines.header([*REJECTS, *columns]))
 
     def __call__(self, line: int, reason: str, cells: list[str]) -> None:
-        self._writer.writerow([line, reason, *cells])
+        self._text.write(self._lines.row([line, reason, *cells]))
 
     def __enter__(self) -> "RejectsFile":
         return self

@@ -174,6 +174,17 @@ def test_rejects_come_as_a_file_that_can_be_mended_and_imported(importing, tmp_p
     assert Patient.objects.get(mrn="A-2").first_name == 'Bo, "B"'
 
 
+def test_no_cell_of_the_rejects_is_a_formula_and_each_comes_back_as_it_was(importing, tmp_path):
+    rejects = tmp_path / "rejects.csv"
+    importing("patients", HEADER + 'A-2,=1+1,"\'@Lee",+49 call,\n', PATIENTS, "--rejects", rejects)
+    with open(rejects, encoding="utf-8-sig", newline="") as file:
+        assert list(csv.reader(file))[1][2:] == ["A-2", "'=1+1", "''@Lee", "'+49 call", ""]
+    mended = rejects.read_text(encoding="utf-8-sig").replace("call", "30 5550")
+    assert importing("patients", mended, PATIENTS).counts == (1, 1, 0, 0, 0)
+    patient = Patient.objects.get(mrn="A-2")
+    assert (patient.first_name, patient.last_name, patient.phone) == ("=1+1", "'@Lee", "+49 30 5550")
+
+
 def test_the_first_rejects_are_shown_and_the_rest_counted(importing):
     output = importing("patients", HEADER + "".join(f"A-{n},,,,\n" for n in range(25)), PATIENTS)
     assert len(reasons(output)) == 20
