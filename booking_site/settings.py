@@ -99,10 +99,11 @@ INSTALLED_APPS = [
     "booking_site",
 ]
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "booking_site.headers.HeadersMiddleware",
     "booking_site.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "booking_site.languages.LanguageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -299,12 +300,20 @@ if TRUSTED_PROXIES:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [SELF],
-        "img-src": [SELF, "data:"],  # icons inside the style sheets of the API pages
-        "object-src": [NONE],
-        "base-uri": [SELF],
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
         "form-action": [SELF],
+        "base-uri": [NONE],
+        "font-src": [NONE],
         "frame-ancestors": [NONE],
+        "frame-src": [NONE],
+        "manifest-src": [NONE],
+        "media-src": [NONE],
+        "object-src": [NONE],
+        "worker-src": [NONE],
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY

@@ -81,7 +81,9 @@ def came_from(request: HttpRequest) -> str:
     the page that it stood on. Empty when that is none of ours, or the same page again."""
     linked = [request.GET.get("next"), request.headers.get("Referer")]
     for to in [request.POST["next"]] if "next" in request.POST else linked:
-        is_ours = url_has_allowed_host_and_scheme(to, allowed_hosts={request.get_host()})
+        is_ours = url_has_allowed_host_and_scheme(
+            to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        )
         if to and is_ours and urlsplit(to).path != request.path:
             return to
     return ""

@@ -4,7 +4,7 @@ from functools import cache
 
 import orjson
 from csp.constants import SELF
-from csp.decorators import csp_update
+from csp.decorators import csp_replace
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.generators import SchemaGenerator
@@ -22,6 +22,10 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
     return HttpResponse(document(), content_type="application/vnd.oai.openapi+json;version=3.1")
 
 
+ICONS = {"img-src": [SELF, "data:"]}  # in the style sheets of the two
+
+
+@csp_replace(ICONS)
 @read_only
 def swagger(request: HttpRequest) -> HttpResponse:
     return render(request, "api/swagger.html")
@@ -35,7 +39,7 @@ REDOC_STYLES = [
 ]
 
 
-@csp_update({"style-src": [SELF, *REDOC_STYLES]})
+@csp_replace({"style-src": [SELF, *REDOC_STYLES], **ICONS})
 @read_only
 def redoc(request: HttpRequest) -> HttpResponse:
     return render(request, "api/redoc.html")
