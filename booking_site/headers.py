@@ -10,10 +10,11 @@ from django.middleware.security import SecurityMiddleware
 
 # Nothing of this is used. What a page may do by default depends on the browser; here it does not.
 UNUSED = (
-    *("accelerometer", "autoplay", "bluetooth", "camera", "clipboard-read", "display-capture", "encrypted-media"),
-    *("fullscreen", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone"),
-    *("midi", "payment", "picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb", "web-share"),
-    *("window-management", "xr-spatial-tracking"),
+    *("accelerometer", "autoplay", "browsing-topics", "camera", "clipboard-read", "display-capture"),
+    *("encrypted-media", "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get"),
+    *("idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "otp-credentials", "payment"),
+    *("picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb", "window-management"),
+    "xr-spatial-tracking",
 )
 KEYS = ("publickey-credentials-create", "publickey-credentials-get")  # security keys, to sign in with
 PERMISSIONS = ", ".join([*(f"{name}=()" for name in UNUSED), *(f"{name}=(self)" for name in KEYS)])

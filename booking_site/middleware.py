@@ -1,4 +1,4 @@
-"""What every request gets: an id, the true address of the client, a limit on its body."""
+"""What every request gets: an id, the true address of the client, a method that we have, a limit on its body."""
 
 import ipaddress
 import re
@@ -60,6 +60,23 @@ def _trusted(address: str) -> bool:
 @cache
 def _proxies() -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(entry, strict=False) for entry in settings.TRUSTED_PROXIES)
+
+
+class MethodMiddleware:
+    """Others than those that anything here answers are refused at once: what takes a form would show its page."""
+
+    KNOWN = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in self.KNOWN:
+            return self.get_response(request)
+        detail = "There is no such method here."
+        response = problem_response(request, status=405, code="method_not_allowed", detail=detail)
+        response["Allow"] = ", ".join(self.KNOWN)
+        return response
 
 
 class BodyLimitMiddleware:
