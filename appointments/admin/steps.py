@@ -78,14 +78,16 @@ def _wants_json(request: HttpRequest) -> bool:
 
 def came_from(request: HttpRequest) -> str:
     """The page to lead back to: as the form says, or else the link that was followed (``next`` in its query), or else
-    the page that it stood on. Empty when that is none of ours, or the same page again."""
+    the page that it stood on. Empty when that is no page of the console, or the same page again."""
     linked = [request.GET.get("next"), request.headers.get("Referer")]
     for to in [request.POST["next"]] if "next" in request.POST else linked:
         is_ours = url_has_allowed_host_and_scheme(
             to, allowed_hosts={request.get_host()}, require_https=request.is_secure()
         )
-        if to and is_ours and urlsplit(to).path != request.path:
-            return to
+        if to and is_ours:
+            path = urlsplit(to).path
+            if path.startswith(reverse("admin:index")) and path != request.path:
+                return to
     return ""
 
 

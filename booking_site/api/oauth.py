@@ -44,6 +44,10 @@ class AuthorizationView(views.AuthorizationView):
             response._csp_replace = {"form-action": [SELF, f"{target.scheme}://{target.netloc}"]}
         return response
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """The page sends what it was asked with: a form that does not fit is none of its own."""
+        raise BadRequest("The form is not that of the page.")
+
 
 class TokenView(views.TokenView):
     """Only the grants that we offer; the library's own answer to others can fail."""

@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -54,6 +54,22 @@ class ConsoleAdmin(ScopedAdmin):
     def option_label(self, obj: Any) -> str:
         """How an autocomplete shows the object: enough to tell it from others of the same name."""
         return str(obj)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """What the address fills in, less what can be no key of a related record: the stock widget fails there."""
+        initial = super().get_changeform_initial_data(request)
+        return {name: value for name, value in initial.items() if self._may_stand_in(name, value)}
+
+    def _may_stand_in(self, name: str, value: Any) -> bool:
+        try:
+            field = self.opts.get_field(name)
+            if isinstance(field, models.ForeignKey):
+                field.target_field.to_python(value)
+        except FieldDoesNotExist:
+            return True
+        except ValidationError:
+            return False
+        return True
 
     def not_found(self, request: HttpRequest) -> HttpResponse:
         """Where people go who ask for what is not there, or not for them."""
