@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -55,21 +55,10 @@ class ConsoleAdmin(ScopedAdmin):
         """How an autocomplete shows the object: enough to tell it from others of the same name."""
         return str(obj)
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """What the address fills in, less what can be no key of a related record: the stock widget fails there."""
-        initial = super().get_changeform_initial_data(request)
-        return {name: value for name, value in initial.items() if self._may_stand_in(name, value)}
-
-    def _may_stand_in(self, name: str, value: Any) -> bool:
-        try:
-            field = self.opts.get_field(name)
-            if isinstance(field, models.ForeignKey):
-                field.target_field.to_python(value)
-        except FieldDoesNotExist:
-            return True
-        except ValidationError:
-            return False
-        return True
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", SteadyAutocompleteSelect(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def not_found(self, request: HttpRequest) -> HttpResponse:
         """Where people go who ask for what is not there, or not for them."""
@@ -257,21 +246,24 @@ def other_parameters(request: HttpRequest, *but: str) -> list[tuple[str, str]]:
     return [(name, request.GET.get(name, "")) for name in request.GET if name not in (*but, "p", "e")]
 
 
-class SafeAutocompleteSelect(AutocompleteSelect):
-    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error).
-    Where nothing needs to be chosen, ``nothing`` says what that means."""
-
-    nothing: Any = _("Any")
-
-    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
-        attributes = super().build_attrs(base_attrs, extra_attrs)
-        return attributes if self.is_required else attributes | {"data-placeholder": str(self.nothing)}
+class SteadyAutocompleteSelect(AutocompleteSelect):
+    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error)."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         try:
             return super().optgroups(name, value, attr)
         except (ValidationError, ValueError):
             return super().optgroups(name, [], attr)
+
+
+class SafeAutocompleteSelect(SteadyAutocompleteSelect):
+    """Where nothing needs to be chosen, ``nothing`` says what that means."""
+
+    nothing: Any = _("Any")
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
+        attributes = super().build_attrs(base_attrs, extra_attrs)
+        return attributes if self.is_required else attributes | {"data-placeholder": str(self.nothing)}
 
 
 class ChoiceByAutocomplete(forms.ModelChoiceField):
