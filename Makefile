@@ -29,10 +29,13 @@ check: $(VENV)/.packages-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES)
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	@echo "check --deploy, as a deployment:"
 	@$(DEPLOYMENT) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -c 'import yaml; yaml.safe_load(open("docker-compose.yml", encoding="utf-8"))'
+
+SOURCES = booking_site doctors patients scheduling appointments audit
 
 # Nothing connects to this database.
 DEPLOYMENT = DEBUG=off LOCAL=off HTTPS=on ALLOWED_HOSTS=hospital.example \

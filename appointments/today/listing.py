@@ -85,7 +85,7 @@ def _passed(item: dict[str, Any], text: str, long: str, now: datetime) -> SafeSt
     minutes = int((now.timestamp() * 1000 - since) // 60_000)
     words = text % minutes
     if item["kind"] == "booked":
-        hidden = mark_safe(" hidden" if minutes < 1 else "")  # noqa: S308 - a constant
+        hidden = mark_safe(" hidden" if minutes < 1 else "")  # noqa: S308  # nosec B308 B703  # a constant
         return format_html(LATE, since=since, hidden=hidden, words=words)
     if item["kind"] == "with_doctor":
         return format_html(SINCE, since=since, words=words)
