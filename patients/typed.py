@@ -18,7 +18,7 @@ FIGURES = re.compile(
     r"(?<![\d+])(\d{1,4})([-./])(\d{1,2})\2(\d{4}|\d{1,2})(?!\d)|(?<![\d+])(\d\d?) (\d\d?) ()(\d{4})(?!\d)"
 )
 DAY_MONTH = re.compile(r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|\.)?[ \-]*([^\W\d_]{3,})\.?,?[ \-]*(\d{4}|\d\d)(?!\d)")
-MONTH_DAY = re.compile(r"([^\W\d_]{3,})\.? *(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})(?!\d)")
+MONTH_DAY = re.compile(r"(?<![^\W\d_])([^\W\d_]{3,})\.? *(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})(?!\d)")
 YEAR = re.compile(r"(?<![\d+(./\-])(1[89]\d\d|20\d\d)(?![\d)./\-])")
 EXTENSION = re.compile(r"(?<=\d)\s*(?:x|ext\.?)\s*\d{1,6}(?!\d)", re.IGNORECASE)
 # Where they stand: first, or after a comma. One before a comma is a last name.
@@ -27,7 +27,7 @@ TITLES = re.compile(
     r"(?![\w'’\-])\.?|m\.))+(?!\s*,)",
     re.IGNORECASE,
 )
-NUMBER = re.compile(r"[+(]*\d[\d ()./\-]*")
+NUMBER = re.compile(r"[+(]{0,4}\d[\d ()./\-]*")
 
 
 @dataclass(frozen=True, slots=True)
