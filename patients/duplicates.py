@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from patients.likeness import MISSED, SAME_NUMBER, SOUND, Word, digits_of, names_cost, phone_cost
+from patients.lookalikes import unmixed
 from patients.models import NATIONAL_DIGITS, Patient, phone_is
 from patients.names import KEPT, TypedName, all_of, any_of, kept_words
 from patients.typed import clean
@@ -47,8 +48,28 @@ def similar_to(
 ) -> list[Candidate]:
     """Patients who may be the person described, most alike first. ``exclude``: the key of the patient themselves.
 
-    Records that were merged into others are left out, closed ones are not.
+    Records that were merged into others are left out, closed ones are not. A name of letters that only look like those
+    of another is compared as both.
     """
+    found = _similar(first_name, last_name, dob, phone, email, mrn, exclude, limit)
+    first, last = unmixed(first_name or ""), unmixed(last_name or "")
+    if (first, last) == (first_name or "", last_name or ""):
+        return found
+    found += _similar(first, last, dob, phone, email, mrn, exclude, limit)
+    both = {one.patient.pk: one for one in sorted(found, key=lambda one: one.score)}
+    return sorted(both.values(), key=lambda one: (-one.score, one.patient.pk))[:limit]
+
+
+def _similar(
+    first_name: str,
+    last_name: str,
+    dob: date | None,
+    phone: str,
+    email: str,
+    mrn: str | None,
+    exclude: UUID | None,
+    limit: int,
+) -> list[Candidate]:
     first, last, phone, email, mrn = (clean(text or "") for text in (first_name, last_name, phone, email, mrn))
     names = TypedName.of(first), TypedName.of(last)
     patients = Patient.objects.surviving().order_by()

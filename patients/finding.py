@@ -15,6 +15,7 @@ from django.db.models import F, Q
 
 from booking_site.core.sql import contains
 from patients.likeness import BEGINNING, SUBSCRIBER, WRONG, digits_of, names_cost, phone_cost
+from patients.lookalikes import unmixed
 from patients.models import Patient, PatientQuerySet, phone_is
 from patients.names import (
     KEPT,
@@ -45,6 +46,13 @@ def find(text: str, limit: int = 10, among: PatientQuerySet | None = None) -> li
     ``among`` are the patients to choose from: all when it is not given. A record that has been merged stands for the
     one that answers for it: that one is found by the names and numbers of both.
     """
+    if (alike := unmixed(text)) != text:  # as it was typed first
+        both = _found(text, limit, among) + _found(alike, limit, among)
+        return list(dict.fromkeys(both))[: max(1, min(limit, MOST))]
+    return _found(text, limit, among)
+
+
+def _found(text: str, limit: int, among: PatientQuerySet | None) -> list[Patient]:
     among = Patient.objects.all() if among is None else among
     patients = among | Patient.objects.filter(merged_into__isnull=False)
     limit = max(1, min(limit, MOST))

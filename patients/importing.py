@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+
+from booking_site.core.validators import validate_name
 from booking_site.importing.errors import RowRejected
 from booking_site.importing.target import Target, fields_of
 from patients.models import Patient
@@ -21,4 +24,9 @@ class PatientTarget(Target):
     def check(self, values: dict[str, Any]) -> dict[str, Any]:
         if not f"{values.get('first_name', '')}{values.get('last_name', '')}".strip():
             raise RowRejected("first_name, last_name: both are blank; a patient needs one of them")
+        for name in ("first_name", "last_name"):
+            try:
+                validate_name(values.get(name) or "")
+            except ValidationError as error:
+                raise RowRejected(f"{name}: {error.messages[0]}") from error
         return values

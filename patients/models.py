@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
@@ -14,8 +15,9 @@ from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.scope import Scope
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
-from booking_site.core.validators import validate_birth_date, validate_phone
+from booking_site.core.validators import validate_birth_date, validate_name, validate_phone
 from patients.exceptions import PatientMerged
+from patients.lookalikes import unmixed
 from patients.typed import without_titles
 
 NATIONAL_DIGITS = 6  # of a number without its country code, at least: shorter ones are asked for as they are kept
@@ -44,7 +46,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         if not text.strip():
             return self
         merged = Patient.objects.filter(mrn=text.strip(), merged_into__isnull=False)
-        return self._matching(text) | self.filter(pk=models.Subquery(merged.values("merged_into")))
+        found = self._matching(text) | self.filter(pk=models.Subquery(merged.values("merged_into")))
+        return found if (alike := unmixed(text)) == text else found | self._matching(alike)
 
     def _matching(self, text: str) -> "PatientQuerySet":
         if re.fullmatch(r"[0-9+()./\-\s]+", text) and len(re.sub(r"[^0-9]", "", text)) >= 3:
@@ -203,6 +206,17 @@ class Patient(IdentifiedRecord):
             return code
         name = str(info["name_translated"])
         return name if info["code"] == code.lower() else f"{name} ({code})"
+
+    def clean(self) -> None:
+        super().clean()
+        wrong = {}
+        for name in ("first_name", "last_name"):
+            try:
+                validate_name(getattr(self, name))
+            except ValidationError as error:
+                wrong[name] = error
+        if wrong:
+            raise ValidationError(wrong)
 
     def check_changeable(self) -> None:
         if self.merged_into_id is not None:

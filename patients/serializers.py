@@ -4,7 +4,7 @@ from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from booking_site.api.serializers import Day, Email, Flag, RowSerializer, StrictSerializer, Text
-from booking_site.core.validators import validate_birth_date, validate_phone
+from booking_site.core.validators import validate_birth_date, validate_name, validate_phone
 from patients.models import Patient
 
 LANGUAGE_TAG = r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z"
@@ -13,8 +13,13 @@ LANGUAGE_TAG = r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z"
 class PatientRequest(StrictSerializer):
     """A patient to register. Names, addresses and numbers are kept exactly as sent."""
 
-    first_name = Text(max_length=200, allow_blank=True, help_text="May be empty for people with a single name.")
-    last_name = Text(max_length=200, allow_blank=True)
+    first_name = Text(
+        max_length=200,
+        allow_blank=True,
+        validators=[validate_name],
+        help_text="May be empty for people with a single name.",
+    )
+    last_name = Text(max_length=200, allow_blank=True, validators=[validate_name])
     email = Email(required=False, allow_blank=True)
     phone = Text(max_length=60, required=False, allow_blank=True, validators=[validate_phone])
     dob = Day(validators=[validate_birth_date])

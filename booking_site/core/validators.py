@@ -14,6 +14,7 @@ validate_phone = RegexValidator(
     message=_("Enter a phone number: digits, spaces and + ( ) - . / only."),
     code="invalid_phone",
 )
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # Unicode's bidirectional controls
 EARLIEST_BIRTH = date(1850, 1, 1)  # nobody alive was born before; a typing error was
 
 
@@ -23,6 +24,16 @@ def validate_time_zone(name: str) -> None:
             _("%(name)s is no IANA time zone. Use a name such as Europe/Berlin."),
             code="invalid_time_zone",
             params={"name": name},
+        )
+
+
+def validate_name(text: str) -> None:
+    """Joiners and marks stay: Persian and Indic names need them. What turns the order of letters around makes one name
+    look like another, and everything behind it too."""
+    if TURNING & set(text):
+        raise ValidationError(
+            _("The name holds invisible characters that turn the order of letters around. Type it again without them."),
+            code="turns_letters_around",
         )
 
 
