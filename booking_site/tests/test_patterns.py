@@ -31,7 +31,7 @@ ELSEWHERE = {
     "PARTS[name]": "all of PARTS, below",
     "f'^{pattern}/?\\\\Z'": "addresses, below",
 }
-LENGTHS = (12, 24, 48, 100, 200, 500, 1_500)
+LENGTHS = (12, 16, 20, 25, 50, 100, 200, 500, 1_500)
 Runner = Callable[[str], Any]
 
 
@@ -137,7 +137,7 @@ def grows(pattern: str, flags: int = 0, method: str = "search") -> str:
             short, long = (start + pump * many + end for many in (length // 2, length))
             if seconds(run, long, 1) < 0.001 or seconds(run, long, 3) < 0.001:
                 continue
-            if all(seconds(run, long, 5) > 3 * seconds(run, short, 5) for _ in range(3)):
+            if all(seconds(run, long, 3) > 3 * seconds(run, short, 3) for _ in range(3)):
                 return f"{start + pump * 3 + end!r}"
             break
     return ""
