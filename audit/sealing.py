@@ -119,14 +119,19 @@ def alone() -> bool:
 
 def _ranges(last: AuditSeal | None) -> Iterator[tuple[int, int, int]]:
     """What is still open, as (epoch, first xid, end): the rest of epochs that have ended, then the current one."""
-    horizon = _one(HORIZON)
+    end = horizon()
     current = AuditEpoch.objects.latest("number").number
     epoch, first = (last.epoch, last.xid_to) if last is not None else (1, 0)
     while epoch < current:
         highest = _one("SELECT max(xid) FROM audit_logs WHERE epoch = %s", [epoch])
         yield epoch, first, (highest or 0) + 1
         epoch, first = epoch + 1, 0
-    yield current, first, horizon
+    yield current, first, end
+
+
+def horizon() -> int:
+    """All transactions below it have ended."""
+    return _one(HORIZON)
 
 
 def write_seal(

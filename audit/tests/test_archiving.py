@@ -16,7 +16,7 @@ from audit.verification import Report, findings
 from booking_site.core.actor import command
 from booking_site.testing.fixtures import APPEND_ONLY, switch_triggers
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_horizon")]
 OLD = archiving.Month(date(2024, 2, 1), date(2024, 3, 1))
 
 

@@ -13,7 +13,7 @@ from audit.models import AuditEpoch, AuditLog, AuditSeal
 from audit.receivers import write
 from booking_site.core.actor import command
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_horizon")]
 NOBODY = command("test")
 
 

@@ -44,7 +44,7 @@ OTHER = {
 
 
 @pytest.fixture(scope="module")
-def sealed_log(django_db_setup, django_db_blocker, tmp_path_factory):
+def sealed_log(django_db_setup, django_db_blocker, tmp_path_factory, own_horizon):
     """A log as in production: ten rows in four seals, which are kept elsewhere too, and two rows that are not sealed.
     Committed once; what a test does to it is rolled back."""
     path = tmp_path_factory.mktemp("seals") / "seals.jsonl"

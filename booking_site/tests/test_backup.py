@@ -18,7 +18,7 @@ from audit.tests.test_sealing import seal_everything
 from booking_site.testing.factories import booked
 from booking_site.testing.fixtures import APPEND_ONLY, switch_triggers, test_database_url
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_horizon")]
 
 
 @pytest.fixture(autouse=True)
