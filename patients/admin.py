@@ -3,7 +3,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import RecordAdmin
+from booking_site.core.found import PostedList, PostedSearch
 from booking_site.core.scope import scope_of
 from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import moment_html, short_day_label
@@ -21,7 +21,7 @@ from patients.forms import RegistrationForm
 from patients.models import Patient
 
 
-class PatientList(ChangeList):
+class PatientList(PostedList):
     """Leads to the pages of patients, not to the forms that change their records."""
 
     def url_for_result(self, result: Any) -> str:
@@ -29,7 +29,7 @@ class PatientList(ChangeList):
 
 
 @admin.register(Patient)
-class PatientAdmin(RecordAdmin):
+class PatientAdmin(PostedSearch, RecordAdmin):
     list_display = ["name", "dob_iso", "mrn", "phone", "email", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["search_text"]  # what makes Django show the search box; see get_search_results
@@ -75,6 +75,7 @@ class PatientAdmin(RecordAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The best first. Autocomplete offers patients for booking: only open records."""
+        queryset = queryset.filter(erased_at__isnull=True)
         if "field_name" in request.GET:
             queryset = queryset.surviving().active()
         if not search_term.strip():

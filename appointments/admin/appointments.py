@@ -32,6 +32,7 @@ from appointments.origin import doer_label, source_label
 from appointments.steps import Desk
 from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
+from booking_site.core.found import PostedSearch
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_html, short_day_label
 from patients.models import Patient
@@ -51,7 +52,7 @@ PAGES = (
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(WorklistPages):
+class AppointmentAdmin(PostedSearch, WorklistPages):
     scoped = {"department": "department", "doctor": "doctor"}
     list_display = ["when", "person", "doctor", "department", "state"]
     list_filter = [DayFilter, "status", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
