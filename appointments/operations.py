@@ -107,7 +107,7 @@ def book(
 
     The id of a record that has been merged into another one books for that one.
 
-    Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientInactive, SlotUnavailable, HoldExpired,
+    Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientErased, PatientInactive, SlotUnavailable, HoldExpired,
     PatientDoubleBooked, PatientLimitReached, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:

@@ -16,6 +16,7 @@ from booking_site.core.found import PostedList, PostedSearch
 from booking_site.core.scope import scope_of
 from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import moment_html, short_day_label
+from patients import consents
 from patients.finding import MOST, find
 from patients.forms import RegistrationForm
 from patients.models import Patient
@@ -57,13 +58,19 @@ class PatientAdmin(PostedSearch, RecordAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return PatientList
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Consents of a registered patient are written down on a page of their own, with how they were given."""
+        shown: Any = super().get_fieldsets(request, obj)
+        return shown if obj is None else [one for one in shown if not consents.FIELDS.keys() & set(one[1]["fields"])]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became."""
+        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became, one
+        that has been erased to what is left of it."""
         patient = self.get_object(request, unquote(object_id))
         if patient is not None and self.has_view_permission(request, patient):
-            if patient.merged_into_id is not None:
+            if patient.merged_into_id is not None or patient.erased_at is not None:
                 return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
             if request.method == "GET":
                 record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)

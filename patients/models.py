@@ -3,11 +3,12 @@
 import re
 from typing import Any
 
+from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Coalesce, Concat, Now, Upper
+from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import get_language_info, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
@@ -73,6 +74,11 @@ class PatientQuerySet(models.QuerySet["Patient"]):
     def surviving(self) -> "PatientQuerySet":
         """Without the records that have been merged into others, and without those that have been erased."""
         return self.filter(merged_into__isnull=True, erased_at__isnull=True)
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    """What somebody is called. Only the erased have no name."""
+    return f"{first_name} {last_name}".strip() or gettext("Erased patient")
 
 
 def answering(pk: Any) -> models.Subquery:
@@ -166,6 +172,8 @@ class Patient(IdentifiedRecord):
         expression=DigitsOnly(F("phone")), output_field=models.TextField(), db_persist=True
     )
 
+    consent_source = ""  # no column: how the consents that are about to be saved were given (see ``consents``)
+
     objects = PatientQuerySet.as_manager()
 
     class Meta:
@@ -236,7 +244,7 @@ class Patient(IdentifiedRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip() or gettext("Erased patient")
+        return full_name(self.first_name, self.last_name)
 
     @property
     def language(self) -> str:
@@ -299,7 +307,7 @@ class PatientConsent(models.Model):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="consents", db_index=False)
     channel = models.CharField(_("channel"), max_length=8, choices=Channel)
     is_given = models.BooleanField(_("given"))
-    recorded_at = models.DateTimeField(_("recorded at"), db_default=Now())
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=TransactionNow())
     recorded_by = models.CharField(_("recorded by"), max_length=200, blank=True, default="", db_default="")
     source = models.CharField(
         _("how"), max_length=8, choices=ConsentSource, default=ConsentSource.UNKNOWN, db_default="unknown"

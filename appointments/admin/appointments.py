@@ -22,6 +22,7 @@ from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.merging import merge_page, unmerge_page
 from appointments.admin.moving import move_page
 from appointments.admin.patient import patient_page
+from appointments.admin.privacy import consents_page, erase_page, export_page
 from appointments.admin.reports import reports_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import came_from, step_page
@@ -184,6 +185,9 @@ class AppointmentAdmin(PostedSearch, WorklistPages):
             view("reports", "reports/", reports_page),
             *today.urls(self),
             of_patient("patient", "", patient_page),
+            of_patient("patient_consents", "consents/", consents_page),
+            of_patient("patient_export", "export/", export_page),
+            of_patient("patient_erase", "erase/", erase_page),
             of_patient("patient_merge", "merge/", merge_page),
             of_patient("patient_unmerge", "unmerge/", unmerge_page),
             *booking_urls(self),

@@ -23,6 +23,7 @@ from rest_framework.test import APIClient
 from booking_site.api.clients import issue_token, register
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
+from booking_site.testing.canaries import file_of
 from booking_site.testing.factories import staff
 from scheduling.models import VisitType
 
@@ -169,14 +170,16 @@ class serving:
             "HTTPS": "off",
             **self.environment,
         }
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
-                *("--bind", f"127.0.0.1:{port}"),
-            ],
-            cwd=settings.BASE_DIR,
-            env=environment,
-        )
+        with file_of("stderr") or open(os.devnull, "w") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
+                    *("--bind", f"127.0.0.1:{port}"),
+                ],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                stderr=log,
+            )
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
             try:

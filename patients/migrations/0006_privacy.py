@@ -1,7 +1,7 @@
 """Records that can be erased, and the history of consents."""
 
+import django.contrib.postgres.functions
 import django.db.models.deletion
-import django.db.models.functions.datetime
 from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 (
                     "recorded_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(), verbose_name="recorded at"
+                        db_default=django.contrib.postgres.functions.TransactionNow(), verbose_name="recorded at"
                     ),
                 ),
                 (

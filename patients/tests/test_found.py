@@ -1,4 +1,4 @@
-"""Searches of people: nothing that was typed stands in any address, and leafing, filters and the way back still work."""
+"""Searches of people: nothing that was typed stands in an address; leafing, filters and the way back still work."""
 
 import re
 from urllib.parse import parse_qs, urlsplit

@@ -1,4 +1,4 @@
-"""Who may give out all that is kept on a patient, and who may erase it: nobody by the way, the Administrator on purpose."""
+"""Who may give out all that is kept on a patient, and who may erase it: the Administrator."""
 
 from django.db import migrations
 
