@@ -26,6 +26,7 @@ FOLDER = "SITE_LOGS"  # of the environment: where the processes of a session wri
 FIELDS = ("first_name", "last_name", "email", "phone", "insurance_id", "mrn", "notes")
 SHORTEST = 5  # what is shorter is found in any text
 WORD = re.compile(r"[\w@.+'\-]*\w")
+TEXTS = Path(__file__).parent.parent / "locale" / "de" / "LC_MESSAGES" / "django.po"  # all that the site says itself
 LOGGERS = ("", "django")  # the latter does not propagate
 seen: set[str] = set()
 
@@ -134,5 +135,6 @@ def found_in(folder: Path) -> Iterator[tuple[str, str]]:
         else:
             texts.append(path.read_text(encoding="utf-8", errors="replace"))
     shutil.rmtree(folder)
+    canaries -= set(WORD.findall(TEXTS.read_text()))  # somebody called Somebody is in every text
     for text in texts:
         yield from leaks(text, canaries)
