@@ -52,7 +52,7 @@ def erase(
     if reason not in ErasureReason.values:
         raise Invalid(_("Say why: %s.") % ", ".join(ErasureReason.values), code="invalid_reason")
     whole = Q(patient=patient_id) | Q(patient__merged_into=patient_id)
-    visits = list(Appointment.objects.select_for_update(no_key=True).filter(whole).order_by("pk"))
+    list(Appointment.objects.select_for_update(no_key=True, of=["self"]).filter(whole).order_by("pk").values_list("pk"))
     records = _locked(patient_id)
     patient = records.get(patient_id)
     if patient is None:
@@ -64,7 +64,7 @@ def erase(
     check_version(patient, expected_versions)
     refuse(patient.pk)
     addresses = mail_files.addresses_of(records.keys())
-    counts = _emptied(records, visits, reason)
+    counts = _emptied(records, reason)
     patient.refresh_from_db()
     signals.patient_erased.send(sender=erase, actor=actor, patient=patient, records=list(records), counts=counts)
     transaction.on_commit(lambda: mail_files.delete_to(addresses), robust=True)
@@ -93,9 +93,9 @@ def _locked(patient_id: uuid.UUID) -> dict[uuid.UUID, Patient]:
     return {record.pk: record for record in rows.order_by("pk")}
 
 
-def _emptied(records: dict[uuid.UUID, Patient], visits: list[Appointment], reason: str) -> dict[str, int]:
+def _emptied(records: dict[uuid.UUID, Patient], reason: str) -> dict[str, int]:
     now = timezone.now()
-    of_them = Appointment.objects.filter(pk__in=[visit.pk for visit in visits])
+    of_them = Appointment.objects.filter(patient__in=records)  # none can come any more: the records are locked
     counts = {
         "records": Patient.objects.filter(pk__in=records).update(
             **PERSONAL, erased_at=now, erased_because=reason, updated_at=now

@@ -22,7 +22,16 @@ from appointments.reports.catalogue import REPORTS
 from audit.models import AuditLog
 from booking_site.core.errors import Invalid, PreconditionFailed
 from booking_site.core.operations import save_record
-from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days, staff
+from booking_site.testing.factories import (
+    TESTER,
+    DoctorFactory,
+    PatientFactory,
+    SlotFactory,
+    booked,
+    booked_before,
+    in_days,
+    staff,
+)
 from patients.consents import record
 from patients.exceptions import PatientErased, PatientMerged
 from patients.finding import find
@@ -223,6 +232,16 @@ def test_an_erased_record_is_not_found_booked_changed_or_merged(patient, api):
     shown = api.get(f"/api/v1/patients/{patient.pk}").json()
     assert (shown["first_name"], shown["dob"], shown["erased_at"] is None) == ("", None, False)
     assert [row["id"] for row in api.get("/api/v1/patients").json()["results"]] == [str(other.pk)]
+
+
+def test_a_visit_of_nobody_is_not_undone(settings):
+    settings.RETENTION_MINIMUM_YEARS = 0
+    visit = booked_before(SlotFactory(starts_at=timezone.now() - timedelta(minutes=40)), status="in_progress",
+                          checked_in_at=timezone.now(), started_at=timezone.now())  # fmt: skip
+    operations.complete(actor=TESTER, appointment_id=visit.pk)
+    gone(visit.patient)
+    with pytest.raises(PatientErased):
+        operations.undo(actor=TESTER, appointment_id=visit.pk)
 
 
 def test_mail_in_files_goes_too(patient, settings, tmp_path, django_capture_on_commit_callbacks):
