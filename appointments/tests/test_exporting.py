@@ -69,7 +69,8 @@ def test_every_table_that_refers_to_a_patient_is_in_it(patient):
             "AND (column_name LIKE '%patient%' OR column_name IN ('survivor_id', 'duplicate_id', 'appointment_id'))"
         )
         named = {name for (name,) in cursor.fetchall()}
-    assert named - tables.keys() == {"audit_logs", "visit_types"}  # the log has a part of its own; a limit is nobody's
+    named = {name for name in named if not name.startswith("audit_logs")}  # which have a part of their own
+    assert named - tables.keys() == {"visit_types"}  # a limit is nobody's
     assert all(tables.values())  # the fixture has a row in each, so that the next test means something
 
 
