@@ -2,8 +2,8 @@
 
 A plugin of pytest (loaded by conftest.py). Each name, address, number and note of a patient that a test has made is
 remembered, as a canary. Written down are all lines that the site logs, as it formats them, here and in the servers that
-tests start, and every error that it answers. When the session ends, with xdist in the process that the workers report
-to, the canaries are looked for; one that is found fails the session.
+tests start, every error that the API answers, and every refusal of an operation. When the session ends, with xdist in
+the process that the workers report to, the canaries are looked for; one that is found fails the session.
 """
 
 import json
@@ -96,10 +96,12 @@ def pytest_sessionstart() -> None:
     from django.db.models.signals import post_save
 
     from appointments.signals import appointment_booked
+    from booking_site.core.signals import refused
     from patients.models import Patient
 
     post_save.connect(_patient_saved, sender=Patient)
     appointment_booked.connect(_booked)
+    refused.connect(_refused)
 
 
 def _patient_saved(instance: Any, **kwargs: Any) -> None:
@@ -108,6 +110,13 @@ def _patient_saved(instance: Any, **kwargs: Any) -> None:
 
 def _booked(appointment: Any, **kwargs: Any) -> None:
     remember(appointment.reason)
+
+
+def _refused(action: str, error: Any, **kwargs: Any) -> None:
+    """What people of the console and at a command line are told by."""
+    if (file := file_of("answers")) is not None:
+        with file:
+            file.write(f"{action} {error.detail} {error.errors}\n")
 
 
 @pytest.hookimpl(trylast=True)
