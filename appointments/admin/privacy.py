@@ -128,7 +128,9 @@ def _form_page(
     model_admin: Any, request: HttpRequest, form: forms.Form, template: str, context: dict[str, Any]
 ) -> HttpResponse:
     shown = request.POST.get("version") if form.is_bound else None
-    return model_admin.form_page(request, form, template, version=shown or version_of(context["patient"]), **context)
+    patient: Patient = context["patient"]
+    context |= {"version": shown or version_of(patient), "came_from": patient_url(patient.pk)}
+    return model_admin.form_page(request, form, template, **context)
 
 
 def _hindrance(patient: Patient) -> str:
