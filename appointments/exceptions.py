@@ -152,3 +152,26 @@ class MergeNotUndoable(Conflict):
             _("The record that stayed has itself been merged since, into %(survivor)s. Take that merge back first.")
             % {"survivor": survivor_id}
         )
+
+
+class PatientStillExpected(Conflict):
+    """A record with live appointments is not erased. ``visits``: the first of them."""
+
+    code = "patient_has_appointments"
+
+    def __init__(self, visits: list[Any], *, has_more: bool) -> None:
+        named = [f"{short_day_label(visit.date)} {visit.time:%H:%M}, {visit.doctor.name}" for visit in visits]
+        super().__init__(
+            _("There are appointments to come or not yet finished: %(visits)s. Cancel or finish them first.")
+            % {"visits": "; ".join([*named, *(["..."] if has_more else [])])}
+        )
+
+
+class RecordMustBeKept(Conflict):
+    code = "record_must_be_kept"
+
+    def __init__(self, until: Any) -> None:
+        super().__init__(
+            _("The person was treated here: by law the record is kept until %(until)s.")
+            % {"until": short_day_label(until)}
+        )

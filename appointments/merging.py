@@ -27,8 +27,9 @@ from appointments.models import LIVE, Appointment
 from booking_site.core.actor import Actor
 from booking_site.core.errors import Invalid
 from booking_site.core.operations import check_version, operation
-from patients.exceptions import PatientMerged
-from patients.models import Patient, PatientMerge
+from patients import consents
+from patients.exceptions import PatientErased, PatientMerged
+from patients.models import ConsentSource, Patient, PatientMerge
 
 SURVIVOR, DUPLICATE, BOTH = "survivor", "duplicate", "both"
 # What belongs together is taken from one record together: never one company's number beside another's name.
@@ -73,7 +74,7 @@ def merge(
     either of the two was. A record number is never lost: when the duplicate's is taken, the closed record gets the
     survivor's. ``expected_versions``: of both records.
 
-    Raises PatientNotFound, PatientMerged, PatientsDoubleBooked, Invalid, PreconditionFailed.
+    Raises PatientNotFound, PatientMerged, PatientErased, PatientsDoubleBooked, Invalid, PreconditionFailed.
     """
     if survivor_id == duplicate_id:
         raise Invalid(_("A record cannot be merged into itself."), code="merged_into_itself")
@@ -83,9 +84,11 @@ def merge(
     if not {survivor_id, duplicate_id} <= records.keys():
         raise PatientNotFound
     survivor, duplicate = records[survivor_id], records[duplicate_id]
-    if duplicate.merged_into_id == survivor.pk:
+    if duplicate.merged_into_id == survivor.pk and survivor.erased_at is None:
         return PatientMerge.objects.get(duplicate=duplicate, undone_at__isnull=True)
     for record in (survivor, duplicate):
+        if record.erased_at is not None:
+            raise PatientErased(record.pk)
         if record.merged_into_id is not None:
             raise PatientMerged(record.pk, record.merged_into_id)
         check_version(record, expected_versions)
@@ -105,6 +108,7 @@ def merge(
     if closed.get("mrn"):
         _write(duplicate, {"mrn": closed["mrn"]})
     made.save(force_insert=True)
+    _attribute(actor, survivor, made.changed[SURVIVOR])
     signals.patients_merged.send(sender=merge, actor=actor, merge=made)
     return made
 
@@ -115,7 +119,8 @@ def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
 
     Fields that the merge has changed become what they were, unless somebody has changed them since. The record numbers
     go back together; when the survivor's has been changed, the duplicate gets its own back if nobody has it. Undoing
-    twice is harmless. Raises MergeNotFound; MergeNotUndoable when the survivor has itself been merged since.
+    twice is harmless. Raises MergeNotFound; PatientErased; MergeNotUndoable when the survivor has itself been merged
+    since.
     """
     found = PatientMerge.objects.filter(pk=merge_id).first()
     if found is None:
@@ -126,6 +131,8 @@ def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
     if made.undone_at is not None:
         return Undone(made)
     survivor, duplicate = records[made.survivor_id], records[made.duplicate_id]
+    if survivor.erased_at is not None:
+        raise PatientErased(survivor.pk)
     if survivor.merged_into_id is not None:
         raise MergeNotUndoable(survivor.merged_into_id)
     values, kept = _as_before(survivor, made.changed[SURVIVOR])
@@ -152,6 +159,8 @@ def unmerge(*, actor: Actor, merge_id: uuid.UUID) -> Undone:
         made_since=Appointment.objects.filter(patient=survivor, created_at__gt=made.merged_at).count(),
         numbers=tuple(sorted(before - {None, survivor.mrn, duplicate.mrn})),
     )
+    _attribute(actor, survivor, changed[SURVIVOR])
+    _attribute(actor, duplicate, changed[DUPLICATE])
     signals.patients_unmerged.send(sender=unmerge, actor=actor, undone=undone)
     return undone
 
@@ -252,6 +261,10 @@ def _as_before(record: Patient, changed: Mapping[str, list[Any]]) -> tuple[dict[
 
 def _is_free(mrn: str | None) -> bool:
     return mrn is not None and not Patient.objects.filter(mrn=mrn).exists()
+
+
+def _attribute(actor: Actor, record: Patient, changes: Mapping[str, list[Any]]) -> None:
+    consents.attribute(actor=actor, patient_id=record.pk, changes=changes, source=ConsentSource.MERGE)
 
 
 def _plain(value: Any) -> Any:

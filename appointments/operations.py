@@ -21,6 +21,7 @@ from appointments.refusals import check_limits, explain_booking, explain_move, r
 from booking_site.core.actor import Actor
 from booking_site.core.ids import uuid7
 from booking_site.core.operations import check_version, operation
+from patients.exceptions import PatientErased
 from patients.models import Patient
 from scheduling.availability import CLAIMABLE_SQL
 from scheduling.exceptions import SlotUnavailable
@@ -107,7 +108,7 @@ def book(
 
     The id of a record that has been merged into another one books for that one.
 
-    Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientInactive, SlotUnavailable, HoldExpired,
+    Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientErased, PatientInactive, SlotUnavailable, HoldExpired,
     PatientDoubleBooked, PatientLimitReached, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
@@ -251,8 +252,8 @@ def undo(
 ) -> Appointment:
     """Take the last step back, on the day (of the site) that it was done. What had given up its seat needs it again.
 
-    Raises AppointmentNotFound, NothingToUndo (an InvalidTransition), PatientInactive, SlotUnavailable,
-    PatientDoubleBooked, PatientLimitReached, PreconditionFailed, KeyReused.
+    Raises AppointmentNotFound, NothingToUndo (an InvalidTransition), PatientErased, PatientInactive,
+    SlotUnavailable, PatientDoubleBooked, PatientLimitReached, PreconditionFailed, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
         return Appointment.objects.get(pk=made)
@@ -264,6 +265,8 @@ def undo(
     undone, moment = appointment.status, MOMENTS[appointment.status]
     emptied = [moment, *(CANCELLATION if undone == Status.CANCELLED else ())]
     old = {name: getattr(appointment, name) for name in ("status", *emptied)}
+    if undone == Status.COMPLETED and appointment.patient.erased_at is not None:
+        raise PatientErased(appointment.patient_id)  # nobody is with the doctor
     if undone in SEATLESS:
         _seat_again(appointment)
     appointment.status = BEFORE[undone]

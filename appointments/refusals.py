@@ -16,6 +16,7 @@ from appointments.exceptions import (
 )
 from appointments.models import LIVE, Appointment, Status
 from booking_site.core.operations import Repeat
+from patients.exceptions import PatientErased
 from patients.models import Patient, answering
 from scheduling.models import AvailableSlot, VisitType
 from scheduling.operations import check_day_limit, refuse
@@ -51,6 +52,8 @@ def explain_booking(
     slot: Any = AvailableSlot.objects.filter(pk=slot_id).first()
     if slot is not None and doctor_id is not None and slot.doctor_id != doctor_id:
         raise DoctorMismatch
+    if patient.erased_at is not None:
+        raise PatientErased(patient.pk)
     if not patient.is_active:
         raise PatientInactive
     if slot is not None:

@@ -86,6 +86,7 @@ NO_SHOW = APPOINTMENT | {
 DOCTOR_MISMATCH = Refusal(400, "doctor_mismatch", "The slot belongs to another doctor.", field="doctor_id")
 PATIENT_NOT_FOUND = Refusal(404, "patient_not_found", "There is no patient with this id.")
 APPOINTMENT_NOT_FOUND = Refusal(404, "appointment_not_found", "There is no appointment with this id.")
+PATIENT_ERASED = Refusal(409, "patient_erased", f"The record {PATIENT_ID} has been erased. Register the person anew.")
 PATIENT_INACTIVE = Refusal(409, "patient_inactive", "This patient's record is closed. Reactivate it before booking.")
 DOUBLE_BOOKED = Refusal(
     409,
@@ -158,7 +159,7 @@ CALLS = {
         gives=("Location", "ETag"),
         refusals=(
             *(BAD_IDEMPOTENCY_KEY, DOCTOR_MISMATCH, PATIENT_NOT_FOUND, SLOT_NOT_FOUND, *SLOT_UNAVAILABLE, HOLD_EXPIRED),
-            *(DOUBLE_BOOKED, PATIENT_LIMIT, PATIENT_INACTIVE, BUSY, KEY_REUSED),
+            *(DOUBLE_BOOKED, PATIENT_LIMIT, PATIENT_INACTIVE, PATIENT_ERASED, BUSY, KEY_REUSED),
         ),
     ),
     "cancel": Call(

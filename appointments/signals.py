@@ -17,6 +17,10 @@
 ``slip_sent``: the slip is on its way by mail. sender: send_slip; actor: Actor; appointment: Appointment; email: str
 ``patients_merged``: two records became one. sender: merge; actor: Actor; merge: PatientMerge
 ``patients_unmerged``: and two again. sender: unmerge; actor: Actor; undone: merging.Undone
+``patient_exported``: all that is kept on a patient was given out. sender: export; actor: Actor; patient: Patient;
+    rows: ``{table: how many}``
+``patient_erased``: a person was forgotten. sender: erase; actor: Actor; patient: Patient, as it is now; records: ids,
+    of those merged into it too; counts: ``{what: how many}``
 ``history_loaded``: rows written in bulk. sender: history.load; actor: Actor; source: str; count: int
 """
 
@@ -34,4 +38,6 @@ report_exported = Signal()
 slip_sent = Signal()
 patients_merged = Signal()
 patients_unmerged = Signal()
+patient_exported = Signal()
+patient_erased = Signal()
 history_loaded = Signal()

@@ -20,6 +20,7 @@ from booking_site.core.errors import Invalid
 from booking_site.core.operations import operation
 from booking_site.core.wallclock import clock_label
 from doctors.models import Department, Doctor
+from patients.exceptions import PatientErased
 from patients.models import Patient, answering
 from scheduling.days import on
 from scheduling.exceptions import SlotUnavailable
@@ -67,6 +68,8 @@ def walk_in(
     patient = Patient.objects.select_for_update(no_key=True).filter(pk=answering(patient_id)).first()
     if patient is None:
         raise PatientNotFound
+    if patient.erased_at is not None:
+        raise PatientErased(patient.pk)
     if not patient.is_active:
         raise PatientInactive
     if not although_booked and (expected := [one for one in today_of(patient.pk) if one.status in LIVE]):

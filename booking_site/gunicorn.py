@@ -27,6 +27,7 @@ control_socket_disable = True  # nothing to talk to but the port
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - where a disk cannot delay a heartbeat
 accesslog = None  # addresses and query strings are personal data; who read and wrote what is in the audit log
 loglevel = "warning"
+logger_class = "booking_site.server_log.ServerLogger"  # tells that something was wrong, not what was sent
 forwarded_allow_ips = ""  # X-Forwarded-... is judged in one place: TRUSTED_PROXIES, by booking_site.middleware
 
 

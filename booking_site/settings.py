@@ -199,6 +199,14 @@ HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are m
 REBOOK_WITHIN_DAYS = 90  # of the old time: how far ahead new times are looked for when many are rebooked at once
 WAITING_ALERT_MINUTES = env.int("WAITING_ALERT_MINUTES", default=30)  # from check-in: a wait that stands out
 NO_SHOW_AFTER_MINUTES = env.int("NO_SHOW_AFTER_MINUTES", default=60)  # after the start; see mark_no_shows
+RETENTION_MINIMUM_YEARS = env.int("RETENTION_MINIMUM_YEARS", default=10)  # after the last visit that took place
+RETENTION_PATIENT_YEARS = env.int("RETENTION_PATIENT_YEARS", default=10)  # the same: then the record is erased
+RETENTION_UNSEEN_YEARS = env.int("RETENTION_UNSEEN_YEARS", default=3)  # of somebody who never came
+RETENTION_MAIL_DAYS = env.int("RETENTION_MAIL_DAYS", default=30)  # of mail in files
+if not 0 <= RETENTION_MINIMUM_YEARS <= RETENTION_PATIENT_YEARS <= 100:
+    raise ImproperlyConfigured("RETENTION_PATIENT_YEARS is from RETENTION_MINIMUM_YEARS to 100: no record goes before.")
+if not (1 <= RETENTION_UNSEEN_YEARS <= 100 and 0 <= RETENTION_MAIL_DAYS <= 36_500):
+    raise ImproperlyConfigured("RETENTION_UNSEEN_YEARS is from 1 to 100, RETENTION_MAIL_DAYS from 0 to 36500.")
 IDEMPOTENCY_HOURS = 48  # how long an Idempotency-Key is remembered, at least
 
 SPECTACULAR_SETTINGS = {

@@ -3,7 +3,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,15 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import RecordAdmin
+from booking_site.core.found import PostedList, PostedSearch
 from booking_site.core.scope import scope_of
 from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import moment_html, short_day_label
+from patients import consents
 from patients.finding import MOST, find
 from patients.forms import RegistrationForm
 from patients.models import Patient
 
 
-class PatientList(ChangeList):
+class PatientList(PostedList):
     """Leads to the pages of patients, not to the forms that change their records."""
 
     def url_for_result(self, result: Any) -> str:
@@ -29,7 +30,7 @@ class PatientList(ChangeList):
 
 
 @admin.register(Patient)
-class PatientAdmin(RecordAdmin):
+class PatientAdmin(PostedSearch, RecordAdmin):
     list_display = ["name", "dob_iso", "mrn", "phone", "email", "is_active"]
     list_filter = ["is_active"]
     search_fields = ["search_text"]  # what makes Django show the search box; see get_search_results
@@ -57,13 +58,19 @@ class PatientAdmin(RecordAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return PatientList
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Consents of a registered patient are written down on a page of their own, with how they were given."""
+        shown: Any = super().get_fieldsets(request, obj)
+        return shown if obj is None else [one for one in shown if not consents.FIELDS.keys() & set(one[1]["fields"])]
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became."""
+        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became, one
+        that has been erased to what is left of it."""
         patient = self.get_object(request, unquote(object_id))
         if patient is not None and self.has_view_permission(request, patient):
-            if patient.merged_into_id is not None:
+            if patient.merged_into_id is not None or patient.erased_at is not None:
                 return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
             if request.method == "GET":
                 record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)
@@ -75,6 +82,7 @@ class PatientAdmin(RecordAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """The best first. Autocomplete offers patients for booking: only open records."""
+        queryset = queryset.filter(erased_at__isnull=True)
         if "field_name" in request.GET:
             queryset = queryset.surviving().active()
         if not search_term.strip():

@@ -16,3 +16,12 @@ class PatientMerged(Conflict):
             % {"closed": patient_id, "survivor": survivor_id},
             errors=[{"field": "survivor_id", "code": self.code, "detail": str(survivor_id)}],
         )
+
+
+class PatientErased(Conflict):
+    """What was kept of the person is gone; the record only counts."""
+
+    code = "patient_erased"
+
+    def __init__(self, patient_id: uuid.UUID) -> None:
+        super().__init__(_("The record %(record)s has been erased. Register the person anew.") % {"record": patient_id})

@@ -3,12 +3,13 @@
 import re
 from typing import Any
 
+from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
-from django.utils.translation import get_language_info, gettext_noop
+from django.utils.translation import get_language_info, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
@@ -16,7 +17,7 @@ from booking_site.core.models import IdentifiedRecord
 from booking_site.core.scope import Scope
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_name, validate_phone
-from patients.exceptions import PatientMerged
+from patients.exceptions import PatientErased, PatientMerged
 from patients.lookalikes import unmixed
 from patients.typed import without_titles
 
@@ -71,8 +72,13 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.filter(pk__in=Patient.objects.filter(appointments__doctor=scope.doctor).order_by().values("pk"))
 
     def surviving(self) -> "PatientQuerySet":
-        """Without the records that have been merged into others."""
-        return self.filter(merged_into__isnull=True)
+        """Without the records that have been merged into others, and without those that have been erased."""
+        return self.filter(merged_into__isnull=True, erased_at__isnull=True)
+
+
+def full_name(first_name: str, last_name: str) -> str:
+    """What somebody is called. Only the erased have no name."""
+    return f"{first_name} {last_name}".strip() or gettext("Erased patient")
 
 
 def answering(pk: Any) -> models.Subquery:
@@ -81,11 +87,28 @@ def answering(pk: Any) -> models.Subquery:
     return models.Subquery(Patient.objects.filter(pk=pk).values(key=Coalesce("merged_into_id", "id")))
 
 
+class ErasureReason(models.TextChoices):
+    """Why a record was erased. A choice and no text: nobody writes down a name while a name is being forgotten."""
+
+    REQUEST = "request", _("The person has asked for it")
+    RETENTION = "retention", _("The time that records are kept is over")
+    MISTAKE = "mistake", _("The record was made by mistake")
+
+
+# What tells who somebody is, with the value that each field has once the record has been erased.
+PERSONAL: dict[str, Any] = {
+    **dict.fromkeys(["first_name", "last_name", "email", "phone", "insurance_provider", "insurance_id"], ""),
+    **dict.fromkeys(["preferred_language", "notes"], ""),
+    **dict.fromkeys(["dob", "mrn"]),
+    **dict.fromkeys(["remind_by_email", "remind_by_sms", "remind_by_phone", "is_active"], False),
+}
+
+
 class Patient(IdentifiedRecord):
     """A person who is, was or will be seen. Names are kept exactly as given, in any script.
 
     One of the two names may be empty (people with a single name), not both. ``dob`` is empty only where the
-    source of an import does not tell.
+    source of an import does not tell. An erased record is nobody's any more: what is left of it counts appointments.
     """
 
     first_name = models.CharField(_("first name"), max_length=200, blank=True)
@@ -118,6 +141,16 @@ class Patient(IdentifiedRecord):
         verbose_name=_("merged into"),
         db_index=False,
     )
+    erased_at = models.DateTimeField(_("erased at"), null=True, blank=True, editable=False)
+    erased_because = models.CharField(
+        _("erased because"),
+        max_length=12,
+        choices=ErasureReason,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
 
     search_text = models.GeneratedField(
         expression=SearchFold(
@@ -138,6 +171,8 @@ class Patient(IdentifiedRecord):
     phone_digits = models.GeneratedField(
         expression=DigitsOnly(F("phone")), output_field=models.TextField(), db_persist=True
     )
+
+    consent_source = ""  # no column: how the consents that are about to be saved were given (see ``consents``)
 
     objects = PatientQuerySet.as_manager()
 
@@ -161,7 +196,7 @@ class Patient(IdentifiedRecord):
         constraints = [
             models.CheckConstraint(
                 name="patient_name_present",
-                condition=Q(first_name__regex=r"\S") | Q(last_name__regex=r"\S"),
+                condition=Q(first_name__regex=r"\S") | Q(last_name__regex=r"\S") | Q(erased_at__isnull=False),
                 violation_error_code="required",
                 violation_error_message=_("A patient needs a first name or a last name."),
             ),
@@ -189,11 +224,27 @@ class Patient(IdentifiedRecord):
                 violation_error_code="patient_merged",
                 violation_error_message=_("This record has been merged into another one and stays closed."),
             ),
+            models.CheckConstraint(
+                name="patient_erased_is_empty",
+                condition=Q(erased_at__isnull=True, erased_because="")
+                | Q(
+                    erased_at__isnull=False,
+                    erased_because__in=ErasureReason.values,
+                    **{f"{name}__isnull": True for name, value in PERSONAL.items() if value is None},
+                    **{name: value for name, value in PERSONAL.items() if value is not None},
+                ),
+                violation_error_code="patient_erased",
+                violation_error_message=_("This record has been erased and stays empty."),
+            ),
         ]
-        permissions = [("merge_patient", gettext_noop("Can merge duplicate records of a patient"))]
+        permissions = [
+            ("merge_patient", gettext_noop("Can merge duplicate records of a patient")),
+            ("export_patient", gettext_noop("Can export all that is kept on a patient")),
+            ("erase_patient", gettext_noop("Can erase what is kept on a patient")),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
     @property
     def language(self) -> str:
@@ -219,8 +270,71 @@ class Patient(IdentifiedRecord):
             raise ValidationError(wrong)
 
     def check_changeable(self) -> None:
+        if self.erased_at is not None:
+            raise PatientErased(self.pk)
         if self.merged_into_id is not None:
             raise PatientMerged(self.pk, self.merged_into_id)
+
+
+class Channel(models.TextChoices):
+    """The ways of reaching somebody that need their consent; each is a field ``remind_by_<channel>`` of the patient."""
+
+    EMAIL = "email", _("e-mail")
+    SMS = "sms", _("SMS")
+    PHONE = "phone", _("phone")
+
+
+class ConsentSource(models.TextChoices):
+    """How somebody said it."""
+
+    DESK = "desk", _("at the desk")
+    PHONE = "phone", _("on the phone")
+    WRITING = "writing", _("in writing")
+    APP = "app", _("in an app")
+    FILE = "file", _("in the file of another system")
+    MERGE = "merge", _("in another record of the same person")
+    UNKNOWN = "unknown", _("not recorded")
+
+
+class PatientConsent(models.Model):
+    """That a consent was given or withdrawn: when, how, and who wrote it down.
+
+    A trigger (migration 0006) adds a row whenever a field ``remind_by_...`` changes, however that is written;
+    ``patients.consents`` then says how and by whom. The newest row of a channel is what the patient's field says.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="consents", db_index=False)
+    channel = models.CharField(_("channel"), max_length=8, choices=Channel)
+    is_given = models.BooleanField(_("given"))
+    recorded_at = models.DateTimeField(_("recorded at"), db_default=TransactionNow())
+    recorded_by = models.CharField(_("recorded by"), max_length=200, blank=True, default="", db_default="")
+    source = models.CharField(
+        _("how"), max_length=8, choices=ConsentSource, default=ConsentSource.UNKNOWN, db_default="unknown"
+    )
+
+    class Meta:
+        db_table = "patient_consents"
+        ordering = ["-id"]
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        default_permissions = ()
+        indexes = [models.Index(fields=["patient", "channel", "-id"], name="idx_consent_patient")]
+        constraints = [
+            models.CheckConstraint(
+                name="consent_channel_known",
+                condition=Q(channel__in=Channel.values),
+                violation_error_code="invalid_channel",
+            ),
+            models.CheckConstraint(
+                name="consent_source_known",
+                condition=Q(source__in=ConsentSource.values),
+                violation_error_code="invalid_source",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {'given' if self.is_given else 'withdrawn'}"
 
 
 class PatientMerge(models.Model):

@@ -2,7 +2,7 @@
 
 from booking_site.api.problems import BAD_IF_MATCH, BUSY, NOT_FOUND, STALE, Refusal
 from booking_site.api.schema import Call
-from patients.serializers import PatientRequest, PatientSerializer
+from patients.serializers import ConsentsSerializer, PatientRequest, PatientSerializer
 
 NEW_PATIENT = {
     "first_name": "Nguyễn Thị",
@@ -15,13 +15,15 @@ NEW_PATIENT = {
     "mrn": "MRN-000731",
     "preferred_language": "vi",
     "remind_by_email": True,
+    "consent_source": "app",
 }
 PATIENT = {
     "id": "0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77",
-    **NEW_PATIENT,
+    **{name: value for name, value in NEW_PATIENT.items() if name != "consent_source"},
     "remind_by_sms": False,
     "remind_by_phone": False,
     "is_active": True,
+    "erased_at": None,
     "created_at": "2030-05-02T07:41:09.318204Z",
     "updated_at": "2030-05-02T07:41:09.318204Z",
 }
@@ -32,6 +34,18 @@ MERGED = Refusal(
     "The record 0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c78 has been merged into 0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77. "
     "Use that one.",
 )
+ERASED = Refusal(
+    409,
+    "patient_erased",
+    "The record 0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77 has been erased. Register the person anew.",
+)
+CONSENT = {
+    "channel": "email",
+    "is_given": True,
+    "recorded_at": "2030-05-02T07:41:09.318204Z",
+    "recorded_by": "client:patient portal",
+    "source": "app",
+}
 
 CALLS = {
     "list": Call(
@@ -46,11 +60,21 @@ CALLS = {
         id="getPatient",
         summary="One patient",
         description="The id of a record that has been merged answers with the record it was merged into, under "
-        "its own `id` and with its address in `Content-Location`.",
+        "its own `id` and with its address in `Content-Location`. A record that has been erased answers without "
+        "anything that tells who it was, and with the moment in `erased_at`.",
         response=PatientSerializer,
         answer=PATIENT,
         takes=("IfNoneMatch",),
         gives=("ETag", "Content-Location"),
+        refusals=(NOT_FOUND,),
+    ),
+    "consents": Call(
+        id="listConsents",
+        summary="By what a patient may be reminded, and since when",
+        description="Each time that a consent was given or withdrawn, newest first: how the patient has said it, and "
+        "who wrote it down.",
+        response=ConsentsSerializer,
+        answer={"results": [CONSENT]},
         refusals=(NOT_FOUND,),
     ),
     "create": Call(
@@ -77,6 +101,6 @@ CALLS = {
         answer=PATIENT | {"phone": "+49 30 5550 200", "remind_by_sms": True},
         takes=("IfMatch",),
         gives=("ETag",),
-        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, MERGED, BUSY, STALE),
+        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, MERGED, ERASED, BUSY, STALE),
     ),
 }

@@ -5,7 +5,8 @@ from rest_framework import serializers
 
 from booking_site.api.serializers import Day, Email, Flag, RowSerializer, StrictSerializer, Text
 from booking_site.core.validators import validate_birth_date, validate_name, validate_phone
-from patients.models import Patient
+from patients.consents import SAID
+from patients.models import Channel, ConsentSource, Patient
 
 LANGUAGE_TAG = r"\A[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z"
 
@@ -36,6 +37,11 @@ class PatientRequest(StrictSerializer):
     remind_by_email = Flag(required=False)
     remind_by_sms = Flag(required=False)
     remind_by_phone = Flag(required=False)
+    consent_source = serializers.ChoiceField(
+        choices=[(source.value, source.value) for source in SAID],
+        required=False,
+        help_text="How the patient has said by what they may be reminded. Without it: in an app.",
+    )
     is_active = Flag(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +65,7 @@ class PatientSerializer(RowSerializer):
     columns = (
         *("id", "first_name", "last_name", "email", "phone", "dob", "insurance_provider", "insurance_id", "mrn"),
         *("preferred_language", "remind_by_email", "remind_by_sms", "remind_by_phone", "is_active"),
-        *("created_at", "updated_at"),
+        *("erased_at", "created_at", "updated_at"),
     )
 
     id = serializers.UUIDField()
@@ -76,5 +82,26 @@ class PatientSerializer(RowSerializer):
     remind_by_sms = serializers.BooleanField()
     remind_by_phone = serializers.BooleanField()
     is_active = serializers.BooleanField()
+    erased_at = serializers.DateTimeField(
+        allow_null=True, help_text="When all that tells who this was has been erased. Erase your copy of it too."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class ConsentSerializer(serializers.Serializer):
+    """That a consent was given or withdrawn."""
+
+    channel = serializers.ChoiceField(choices=Channel.values)
+    is_given = serializers.BooleanField()
+    recorded_at = serializers.DateTimeField()
+    recorded_by = serializers.CharField()
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=ConsentSource.values, help_text="How the patient has said it."
+    )
+
+
+class ConsentsSerializer(serializers.Serializer):
+    """What a patient has agreed to and what not any more, newest first."""
+
+    results = ConsentSerializer(many=True)

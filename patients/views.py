@@ -8,7 +8,7 @@ from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
 from booking_site.core.signals import record_viewed
 from patients.filters import PatientFilter
-from patients.models import Patient, PatientQuerySet, answering
+from patients.models import Patient, PatientConsent, PatientQuerySet, answering
 from patients.schema import CALLS
 from patients.serializers import PatientRequest, PatientSerializer
 
@@ -21,6 +21,7 @@ class PatientViewSet(RowViewSet):
     scopes = {
         "list": "patients:read",
         "retrieve": "patients:read",
+        "consents": "patients:read",
         "create": "patients:write",
         "partial_update": "patients:write",
     }
@@ -34,6 +35,14 @@ class PatientViewSet(RowViewSet):
         row = self.row(answering(pk))
         record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
         return self.respond(row, headers={"Content-Location": f"/api/v1/patients/{row['id']}"})
+
+    def consents(self, request: Any, pk: Any) -> Response:
+        """The history of a record's own consents."""
+        row = self.row(answering(pk))
+        record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
+        history = PatientConsent.objects.filter(patient=row["id"])
+        columns = ("channel", "is_given", "recorded_at", "recorded_by", "source")
+        return Response({"results": list(history.values(*columns))})
 
     def create(self, request: Any) -> Response:
         form = PatientRequest(data=request.data)
@@ -50,7 +59,7 @@ class PatientViewSet(RowViewSet):
         save_record(
             actor=actor_of(request),
             instance=form.build(patient),
-            fields=form.validated_data,
+            fields=[name for name in form.validated_data if name != "consent_source"],
             expected_versions=self.expected_versions(),
         )
         return self.answer(pk)

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.admin import other_parameters
+from booking_site.core.found import FOUND
 from booking_site.core.wallclock import day_label
 from doctors.models import Department
 
@@ -74,7 +75,7 @@ class DayFilter(admin.SimpleListFilter):
         self.choice = self._choice(request)
 
     def _choice(self, request: HttpRequest) -> str:
-        given = self.value() or ("all" if request.GET.get("q") else self.default)
+        given = self.value() or ("all" if request.GET.get("q") or request.GET.get(FOUND) else self.default)
         try:
             span_of(given, date.today())  # noqa: DTZ011 - only to see whether it is a choice
         except (ValueError, OverflowError):

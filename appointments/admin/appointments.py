@@ -22,6 +22,7 @@ from appointments.admin.cancelling import cancel_page, cancel_selected
 from appointments.admin.merging import merge_page, unmerge_page
 from appointments.admin.moving import move_page
 from appointments.admin.patient import patient_page
+from appointments.admin.privacy import consents_page, erase_page, export_page
 from appointments.admin.reports import reports_page
 from appointments.admin.slip import ics_file, pdf_file, send_page, slip_page
 from appointments.admin.steps import came_from, step_page
@@ -32,6 +33,7 @@ from appointments.origin import doer_label, source_label
 from appointments.steps import Desk
 from appointments.today import pages as today
 from booking_site.core.admin import RelatedSelectFilter
+from booking_site.core.found import PostedSearch
 from booking_site.core.operations import version_of
 from booking_site.core.wallclock import clock_html, clock_label, moment_html, short_day_label
 from patients.models import Patient
@@ -51,7 +53,7 @@ PAGES = (
 
 
 @admin.register(Appointment)
-class AppointmentAdmin(WorklistPages):
+class AppointmentAdmin(PostedSearch, WorklistPages):
     scoped = {"department": "department", "doctor": "doctor"}
     list_display = ["when", "person", "doctor", "department", "state"]
     list_filter = [DayFilter, "status", ("department", RelatedSelectFilter), ("doctor", RelatedSelectFilter)]
@@ -183,6 +185,9 @@ class AppointmentAdmin(WorklistPages):
             view("reports", "reports/", reports_page),
             *today.urls(self),
             of_patient("patient", "", patient_page),
+            of_patient("patient_consents", "consents/", consents_page),
+            of_patient("patient_export", "export/", export_page),
+            of_patient("patient_erase", "erase/", erase_page),
             of_patient("patient_merge", "merge/", merge_page),
             of_patient("patient_unmerge", "unmerge/", unmerge_page),
             *booking_urls(self),

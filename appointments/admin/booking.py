@@ -27,13 +27,14 @@ from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.ids import uuid7
 from booking_site.core.scope import scope_of
+from patients.exceptions import PatientErased
 from patients.finding import find
 from scheduling import picker
 from scheduling.models import AvailableSlot
 from scheduling.picker import Asked, Whose
 
 LAST = "last_department"  # of the session: where the person has booked last
-OF_PATIENT = (PatientNotFound, PatientInactive, PatientDoubleBooked, PatientLimitReached)
+OF_PATIENT = (PatientNotFound, PatientErased, PatientInactive, PatientDoubleBooked, PatientLimitReached)
 LONGEST_SEARCH = 200
 
 
@@ -160,6 +161,9 @@ def _tell(error: DomainError, picking: Picking) -> None:
 
 def _warn(picking: Picking, who: Who) -> None:
     """Before anybody presses the button: the patient is somewhere else then, or the record is closed."""
+    if who.patient.erased_at is not None:  # type: ignore[union-attr]
+        picking.refuse("patient", PatientErased(who.patient.pk).detail)  # type: ignore[union-attr]
+        return
     if not who.patient.is_active:  # type: ignore[union-attr]
         picking.refuse("patient", PatientInactive().detail)
         return

@@ -29,6 +29,7 @@ from patients.models import Patient, PatientMerge
 
 PER_PAGE = 20
 VIEW, CHANGE, MERGE = "patients.view_patient", "patients.change_patient", "patients.merge_patient"
+EXPORT, ERASE = "patients.export_patient", "patients.erase_patient"
 DONE = {
     "patient.created": _("registered the patient"),
     "patient.updated": _("changed the record"),
@@ -36,6 +37,9 @@ DONE = {
     "patient.unmerged": _("took a merge back"),
     "patient.merged_into": _("merged this record into another one"),
     "patient.reopened": _("took the merge of this record back"),
+    "patient.consents_changed": _("wrote down what the patient may be reminded by"),
+    "patient.exported": _("exported all that is kept on the patient"),
+    "patient.erased": _("erased the record"),
 }
 
 
@@ -108,8 +112,10 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
         "patient": patient,
         "one": contact(patient),
         "age": age(patient.dob, now.astimezone(ZoneInfo(settings.TIME_ZONE)).date()) if patient.dob else "",
-        "may_change": may_change,
-        "may_merge": user.has_perm(MERGE),
+        "may_change": may_change and patient.erased_at is None,
+        "may_merge": user.has_perm(MERGE) and patient.erased_at is None,
+        "may_export": user.has_perm(EXPORT),
+        "may_erase": user.has_perm(ERASE) and patient.erased_at is None,
         "may_book": patient.is_active and user.has_perm("appointments.add_appointment"),
         "may_see_log": user.has_perm("audit.view_auditlog"),
     }
@@ -122,7 +128,7 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
                 ("past", _("Past and cancelled appointments"), past),
             )
         ]
-    if may_change:
+    if context["may_change"]:
         shown = request.POST.get("version") if form.is_bound else None
         merges = PatientMerge.objects.filter(survivor=patient, undone_at__isnull=True).select_related("duplicate")
         context |= {"form": form, "version": shown or version_of(patient)}

@@ -57,7 +57,8 @@ def about(patient: Patient) -> list[str]:
 def read(request: HttpRequest, key: uuid.UUID) -> Who:
     """A chosen patient stays chosen until something else is typed over their name. ``key``: of the form."""
     data = request.POST if request.method == "POST" else request.GET
-    chosen, text = data.get("found_patient") or data.get("patient", ""), data.get("who")
+    chosen = data.get("found_patient") or data.get("patient", "")
+    text = request.POST.get("who")  # no name is taken from an address
     rows = Patient.objects.select_related("merged_into")
     patient = rows.filter(pk=known).first() if (known := _uuid(chosen)) else None
     patient = patient.merged_into or patient if patient else None  # the record that stays

@@ -210,7 +210,7 @@ def test_no_page_edits_an_appointment(reception):
 
 
 def listed(client, query: str) -> set:
-    return set(client.get(f"{LIST}?{query}").context["cl"].queryset.values_list("pk", flat=True))
+    return set(client.get(f"{LIST}?{query}", follow=True).context["cl"].queryset.values_list("pk", flat=True))
 
 
 def test_the_list_shows_the_days_of_each_site_by_its_own_date(client, monkeypatch):
@@ -264,7 +264,7 @@ def test_the_list_names_the_clock_of_the_site(reception):
 
 def offered(client, field: str, **query) -> list[str]:
     parameters = {"app_label": "appointments", "model_name": "appointment", "field_name": field, "term": "", **query}
-    answer = client.get("/admin/autocomplete/", parameters)
+    answer = client.post("/admin/autocomplete/", parameters)
     assert answer.status_code == 200, answer.content
     return [row["text"] for row in answer.json()["results"]]
 

@@ -101,7 +101,8 @@ def test_every_table_that_knows_patients_is_thought_of():
     """What else comes to refer to a patient must be merged too: see ``merge``, then add it here."""
     relations = {(relation.related_model.__name__, relation.field.name) for relation in Patient._meta.related_objects}
     hidden = {("PatientMerge", "duplicate"), ("PatientMerge", "survivor"), ("Patient", "merged_into")}
-    assert relations | hidden == hidden | {("Appointment", "patient")}
+    stays = {("PatientConsent", "patient")}  # what was said of a record, when it was said; the survivor gets rows anew
+    assert relations | hidden == hidden | stays | {("Appointment", "patient")}
 
 
 # --- fields ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from appointments.today.choosing import Choice
 from booking_site.core.scope import Scope
 from booking_site.core.sql import SqlCondition, compiled
 from doctors.models import Doctor
+from patients.models import full_name
 from scheduling.availability import FREE_TO_STAFF_SQL
 from scheduling.models import AvailableSlot, Closure
 
@@ -76,7 +77,7 @@ class VisitRow(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{self.first_name} {self.last_name}".strip()
+        return full_name(self.first_name, self.last_name)
 
 
 SEAT = ("pk", "doctor", "doctor__name", "department", "department__time_zone", "date", "time", "starts_at", "ends_at")

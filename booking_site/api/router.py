@@ -18,6 +18,7 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     (f"doctors/(?P<doctor_id>{CODE_PATTERN})/available-slots", SlotViewSet, {"get": "of_doctor"}),
     ("patients", PatientViewSet, {"get": "list", "post": "create"}),
     (f"patients/(?P<pk>{UUID_PATTERN})", PatientViewSet, {"get": "retrieve", "patch": "partial_update"}),
+    (f"patients/(?P<pk>{UUID_PATTERN})/consents", PatientViewSet, {"get": "consents"}),
     ("visit-types", VisitTypeViewSet, {"get": "list"}),
     (f"visit-types/(?P<code>{VISIT_TYPE_PATTERN})", VisitTypeViewSet, {"get": "retrieve"}),
     ("available-slots", SlotViewSet, {"get": "list"}),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from booking_site.console.roles import BoxesAdmin, RoleFilter, permissions_html, role_label
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import AnnouncedAdmin
+from booking_site.core.found import PostedSearch
 from booking_site.core.scope import is_without_place, scope_of
 from booking_site.core.signals import record_saved
 from doctors.models import StaffProfile
@@ -62,7 +63,7 @@ class PlaceInline(BoxesAdmin, admin.StackedInline):
 
 
 @admin.register(User)
-class StaffAdmin(BoxesAdmin, AnnouncedAdmin, UserAdmin):
+class StaffAdmin(BoxesAdmin, PostedSearch, AnnouncedAdmin, UserAdmin):
     """Only a superuser makes superusers, gives single permissions, or touches a superuser. Others give roles that hold
     no more than they may do themselves, and touch nobody who may do more. Nobody changes their own roles or places."""
 

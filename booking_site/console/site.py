@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -19,11 +19,25 @@ from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
+from booking_site.core.found import PostedSearch
 from booking_site.core.scope import NO_PLACE, is_without_place, scope_of
 
 
 class LabelledAutocomplete(AutocompleteJsonView):
-    """Results are labelled as the admin of their model says."""
+    """Results are labelled as the admin of their model says. What is typed comes by POST, of people by nothing else."""
+
+    def post(self, request: HttpRequest) -> Any:
+        if any("\x00" in text for pair in request.POST.lists() for text in pair[1]):
+            raise SuspiciousOperation("A NUL byte in the form.")
+        request.GET = request.POST
+        return self.get(request)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        of_people = self.process_request(request)[1]
+        is_refused = request.method != "POST" and isinstance(of_people, PostedSearch)
+        if is_refused and of_people.has_view_permission(request):
+            return HttpResponseNotAllowed(["POST"])
+        return super().get(request, *args, **kwargs)
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         label = getattr(self.model_admin, "option_label", str)

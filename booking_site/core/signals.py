@@ -6,6 +6,10 @@
     sender: the model; actor: Actor; pk: the record's key
 ``trail_wanted``: a page asks what the audit log tells of records; who keeps one answers with a core.trail.Trail.
     sender: the model; keys: of the records; limit: int, of changes and of views each
+``log_wanted``: an export asks for all that the audit log has on records; who keeps one answers with its rows.
+    sender: None; keys: ``{model: [keys of its records]}``
+``retention_applied``: what was kept long enough has been erased; once per run, after it.
+    sender: None; actor: Actor; periods: ``{name: length}``; counts: ``{what: how many}``
 ``refused``: an operation ended with a domain error; *after* its transaction has rolled back.
     sender: the operation (a function); actor: Actor; action: the dotted name it would have had;
     error: DomainError; subject: the operation's identifiers, ``{"patient_id": ..., "slot_id": ...}``
@@ -25,6 +29,8 @@ from django.dispatch import Signal
 record_saved = Signal()
 record_viewed = Signal()
 trail_wanted = Signal()
+log_wanted = Signal()
+retention_applied = Signal()
 refused = Signal()
 records_imported = Signal()
 demo_loaded = Signal()

@@ -1,7 +1,7 @@
 """What the audit log tells of a record, for pages that may not know the log: they ask, and it answers."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,3 +45,9 @@ def trail_of(model: type[Model], keys: Collection[uuid.UUID], limit: int = 20) -
     log."""
     answers: list[Any] = signals.trail_wanted.send(sender=model, keys=keys, limit=limit)
     return next((answer for _, answer in answers), Trail())
+
+
+def log_of(keys: Mapping[type[Model], Collection[uuid.UUID]]) -> list[dict[str, Any]]:
+    """All rows of the log about these records, oldest first, as they are kept. Empty where nothing keeps a log."""
+    answers: list[Any] = signals.log_wanted.send(sender=None, keys=keys)
+    return [row for _, rows in answers for row in rows]

@@ -24,6 +24,7 @@ from audit import sealing
 from booking_site.api.clients import issue_token, register
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
+from booking_site.testing.canaries import file_of
 from booking_site.testing.factories import staff
 from scheduling.models import VisitType
 
@@ -92,7 +93,10 @@ def own_horizon():
 
 def _make_roles(**kwargs: object) -> None:
     import_module("booking_site.console.migrations.0001_roles").create(apps, None)
-    for name in ("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"):
+    for name in (
+        *("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"),
+        "0006_privacy_roles",
+    ):
         import_module(f"booking_site.console.migrations.{name}").forwards(apps, None)
     VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
 
@@ -191,14 +195,16 @@ class serving:
             "HTTPS": "off",
             **self.environment,
         }
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
-                *("--bind", f"127.0.0.1:{port}"),
-            ],
-            cwd=settings.BASE_DIR,
-            env=environment,
-        )
+        with file_of("stderr") or open(os.devnull, "w") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
+                    *("--bind", f"127.0.0.1:{port}"),
+                ],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                stderr=log,
+            )
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
             try:

@@ -110,6 +110,7 @@ WRONG = {
         "a" * 255,
     ],
     "phone": ["x", "12", "1" * 61, "+49 30 5550 199; drop table", "٠١٢٣٤٥", 5550199, True, [], {}, None, "\0\0\0"],
+    "consent": ["", "file", "merge", "Desk", 1, True, [], {}, None, "desk\0"],
     "language": ["d", "german language", "de_DE", "de-", 1, True, [], {}, None, "ｄｅ", "d\0"],
 }
 FIELDS = {
@@ -120,6 +121,7 @@ FIELDS = {
         "email": "e-mail",
         "phone": "phone",
         "preferred_language": "language",
+        "consent_source": "consent",
     },
     "book-appointment": {
         "patient_id": "identifier",

@@ -1,10 +1,16 @@
 import logging
+import os
+import socket
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.exceptions import DisallowedHost
 from django.db import IntegrityError, OperationalError
 
 from booking_site.logs import PrivateFormatter
+from booking_site.server_log import ServerFormatter
+from booking_site.testing.canaries import FOLDER
 from booking_site.testing.factories import PatientFactory
 
 
@@ -51,3 +57,43 @@ def test_an_error_of_the_installation_is_told_in_full():
         text = logged(error)
     assert "builtins.ConnectionRefusedError: [Errno 111] Connection refused" in text
     assert text.endswith("django.db.utils.OperationalError: Cannot connect to PostgreSQL at db.example")
+
+
+def test_no_logger_sends_mail():
+    """A report by mail would hold the request with all that it sent."""
+    known = [logging.getLogger(), *(logging.getLogger(name) for name in logging.root.manager.loggerDict)]
+    handlers = {type(handler).__name__ for logger in known for handler in logger.handlers}
+    assert "StreamHandler" in handlers  # the control: those of the settings are there
+    assert "AdminEmailHandler" not in handlers
+
+
+SENT = [
+    b"GET /api/v1/patients?search=Quillfeather-Moss and more HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"QUILLFEATHER-MOSS'?! /api/v1/patients HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nQuillfeather-Moss(: 'x'\r\n\r\n",
+    b"GET /?name=Quillfeather-Moss HTTP/9.x\r\n\r\n",
+]
+
+
+def test_the_server_does_not_quote_requests_that_it_cannot_read(server):
+    for sent in SENT:
+        with socket.create_connection(("127.0.0.1", urlsplit(server).port), timeout=10) as connection:
+            connection.sendall(sent)
+            assert connection.recv(64).startswith(b"HTTP/1.1 4")
+    text = "".join(path.read_text() for path in Path(os.environ[FOLDER]).glob(f"{os.getpid()}.stderr"))
+    assert text.count("Invalid request from ip=127.0.0.1: ") >= len(SENT)  # the control: it does speak of them
+    assert "quillfeather" not in text.lower()
+
+
+def test_the_server_tells_of_a_failed_request_by_its_path():
+    try:
+        raise ValueError("Quillfeather")
+    except ValueError as error:
+        record = logging.LogRecord(
+            *("gunicorn.error", logging.ERROR, __file__, 1, "Error handling request %s %s"),
+            ("GET", "/api/v1/patients?search=Quillfeather"),
+            (type(error), error, error.__traceback__),
+        )
+    text = ServerFormatter("%(levelname)s %(message)s").format(record)
+    assert text.startswith("ERROR Error handling request GET /api/v1/patients?...\n")
+    assert text.endswith("builtins.ValueError")

@@ -25,7 +25,7 @@ from booking_site.testing.factories import PASSWORD, TESTER, in_days
 from booking_site.testing.world import LETTERS, SEES, SIDES, build
 from booking_site.tests.test_matrix import addresses, by_default, model_of
 from doctors.models import Department, Doctor, StaffProfile
-from patients.models import Patient, PatientMerge
+from patients.models import Patient, PatientConsent, PatientMerge
 from scheduling import operations
 from scheduling.admin.week import STEPS as OF_A_WEEK
 from scheduling.models import AvailableSlot, Closure, Schedule, VisitType
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.django_db
 KEPT = [
     *(Appointment, AvailableSlot, Schedule, Closure, Department, Doctor, StaffProfile, Patient, VisitType, ApiClient),
     *(User, Group, User.groups.through, Group.permissions.through, StaffProfile.departments.through),
-    *(PatientMerge, IdempotencyKey),  # the latter keeps that a slip was sent
+    *(PatientMerge, PatientConsent, IdempotencyKey),  # the latter keeps that a slip was sent
 ]
 DAY = f"{in_days(20).date()}"
 NEW_YEAR = f"{in_days(366).year}-01-01"
@@ -230,6 +230,14 @@ ACTS = {
     "take a merge back": Act(
         "patient_unmerge", "RD", lambda s: {"merge": str(s.merge.pk)}, row="patient", wide=True
     ),
+    "write down consents": Act(
+        "patient_consents", "RD", lambda s: {"email": "on", "source": "desk", "version": version_of(s.patient)},
+        row="patient", wide=True,
+    ),
+    "erase a patient": Act(
+        "patient_erase", "D", lambda s: {"reason": "mistake", "confirmed": "on", "version": version_of(s.duplicate)},
+        row="duplicate", wide=True,
+    ),
     "change a department": Act(
         "doctors_department_change", "D", lambda s: {"name": f"New {s.department.name}"}, row="department"
     ),
@@ -279,7 +287,16 @@ SHOWN = {
     *("scheduling_schedule_changelist", "scheduling_schedule_dates", "scheduling_visittype_changelist"),
     *("appointments_appointment_worklist", "appointments_appointment_rebooking_report"),
     *("appointments_appointment_slip", "appointments_appointment_slip_pdf", "appointments_appointment_slip_ics"),
-    *("booking_find", "booking_state", "walk_in_live", "reports", "day_sheet", "today_data", "today_panel"),
+    *(
+        "patient_export",
+        "booking_find",
+        "booking_state",
+        "walk_in_live",
+        "reports",
+        "day_sheet",
+        "today_data",
+        "today_panel",
+    ),
 }
 
 
@@ -390,7 +407,7 @@ def test_what_shows_something_changes_nothing_whatever_is_sent(world, client):
     for act in ACTS.values():
         sent |= act.data(own)
     rows_of = {"app_list": "auth", "today_panel": own.appointment.pk}
-    rows_of |= {page: own.appointment.pk for page in SHOWN if "_slip" in page}
+    rows_of |= {page: own.appointment.pk for page in SHOWN if "_slip" in page} | {"patient_export": own.patient.pk}
     for page in SHOWN - {"login", "logout"}:
         url = reverse(f"admin:{page}", args=[rows_of[page]] if page in rows_of else [])
         with transaction.atomic():

@@ -87,7 +87,7 @@ def test_every_permission_has_words():
         for model in apps.get_models()
         for codename, words in model._meta.permissions
     }
-    assert len(own) == 5
+    assert len(own) == 7
     assert own.items() <= labels["en"].items()
     assert [name for name in labels["en"] if labels["en"][name] == labels["de"][name]] == []
     given = {

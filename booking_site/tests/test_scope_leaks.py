@@ -34,7 +34,7 @@ def offered(client, chooser: tuple[str, str, str]) -> set[str]:
     names = dict(zip(("app_label", "model_name", "field_name"), chooser, strict=True))
     found: set[str] = set()
     for page in count(1):
-        answer = client.get(reverse("admin:autocomplete"), {**names, "term": "", "page": page})
+        answer = client.post(reverse("admin:autocomplete"), {**names, "term": "", "page": page})
         assert answer.status_code == 200, answer
         found |= {row["id"] for row in answer.json()["results"]}
         if not answer.json()["pagination"]["more"]:

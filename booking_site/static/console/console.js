@@ -150,6 +150,14 @@
     }
 
     if ($) {
+        // What is typed into an autocomplete is sent by POST, not in an address: with the token of the page.
+        $.ajaxPrefilter((options, given, request) => {
+            const token = document.querySelector("input[name=csrfmiddlewaretoken]");
+            if (options.type === "POST" && !options.crossDomain && token) {
+                request.setRequestHeader("X-CSRFToken", token.value);
+            }
+        });
+
         // Names for screen readers: the autocomplete builds its own boxes and does not label them.
         const label = (select) => {
             const text = document.querySelector(`label[for="${select.id}"]`);
