@@ -95,7 +95,7 @@ BACK = (
 class Migration(migrations.Migration):
     dependencies = [
         ("audit", "0004_partitions_and_seals"),
-        ("patients", "0005_name_and_record_number_indexes"),
+        ("patients", "0007_privacy_on_live_tables"),
         ("scheduling", "0007_word_for_the_source_of_a_closure"),
         ("appointments", "0008_moves"),
     ]

@@ -247,8 +247,8 @@ def other_parameters(request: HttpRequest, *but: str) -> list[tuple[str, str]]:
 
 
 class SteadyAutocompleteSelect(AutocompleteSelect):
-    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error). What is
-    typed goes by POST: see core.found."""
+    """A chosen value that is no key at all is shown as nothing chosen (the stock widget ends in a server error).
+    What is typed goes by POST: see core.found."""
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> Any:
         return super().build_attrs(base_attrs, extra_attrs) | {"data-ajax--type": "POST"}
