@@ -91,6 +91,13 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "booking_site.accounts",
     "doctors",
     "patients",
     "scheduling",
@@ -112,6 +119,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "booking_site.accounts.middleware.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "booking_site.middleware.BodyLimitMiddleware",
     "booking_site.errorpages.DatabaseErrorMiddleware",
@@ -285,6 +294,7 @@ AUDIT_SEALS_EMAIL = env.list("AUDIT_SEALS_EMAIL", default=[])
 # --- security ------------------------------------------------------------------------------------------------
 
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 CSRF_FAILURE_VIEW = "booking_site.errorpages.csrf_failure"
 AUTHENTICATION_BACKENDS = ["booking_site.core.permissions.StaffBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -293,8 +303,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+# Over HTTPS the names promise browsers that no other host and no plain connection can have set them.
+_prefix = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, DEVICE_COOKIE_NAME = (
+    _prefix + name for name in ("sessionid", "csrftoken", "device")
+)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-SESSION_COOKIE_AGE = 12 * 3600  # a working day
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "booking_site.accounts.sessions"
+SESSION_COOKIE_AGE = 12 * 3600  # a working day: no session lives longer, whatever is done in it
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=720 if LOCAL else 30)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = HTTPS, True, "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
@@ -328,6 +347,56 @@ CONTENT_SECURITY_POLICY = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 DATA_UPLOAD_MAX_NUMBER_FILES = 0  # no page takes a file
+
+# --- signing in ----------------------------------------------------------------------------------------------
+
+# The roles whose people need a second factor. A local installation prints passwords that are to work at once.
+MFA_ROLES = env.list("MFA_ROLES", default=[] if LOCAL else ["Administrator", "Auditor"])
+MFA_ADAPTER = "booking_site.accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "booking_site.accounts.forms.CodeForm",
+    "authenticate_webauthn": "booking_site.accounts.forms.KeyForm",
+    "reauthenticate": "booking_site.accounts.forms.CodeAgainForm",
+    "reauthenticate_webauthn": "booking_site.accounts.forms.KeyAgainForm",
+    "activate_totp": "booking_site.accounts.forms.NewAppForm",
+}
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s: clocks differ
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by administrators, nobody registers
+MFA_RATE_LIMITS = ACCOUNT_RATE_LIMITS = False  # accounts.guard counts, without gaps
+ACCOUNT_ADAPTER = "booking_site.accounts.adapters.AccountAdapter"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+
+# The hospital's OpenID Connect provider. Its people are known here already: nobody is registered by it.
+OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
+OIDC_NAME = env.str("OIDC_NAME", default="OpenID Connect")
+OIDC_MATCH = env.str("OIDC_MATCH", default="username")
+SOCIALACCOUNT_ADAPTER = "booking_site.accounts.oidc.ProviderAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a link; what comes back is tied to it by its state and by PKCE
+SOCIALACCOUNT_AUTO_SIGNUP = SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
+if OIDC_ISSUER:
+    if HTTPS and not OIDC_ISSUER.startswith("https://"):
+        raise ImproperlyConfigured("OIDC_ISSUER does not begin with https://.")
+    if OIDC_MATCH not in ("username", "email"):
+        raise ImproperlyConfigured(f"OIDC_MATCH is {OIDC_MATCH}, and may be username or email.")
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "oidc",
+                    "name": OIDC_NAME,
+                    "client_id": env.str("OIDC_CLIENT_ID"),
+                    "secret": env.str("OIDC_CLIENT_SECRET"),
+                    "settings": {"server_url": OIDC_ISSUER},
+                }
+            ],
+        }
+    }
 
 # --- logging -------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 Nobody raises themselves, and nobody gives away more than they have: see ``StaffAdmin``.
 """
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -12,14 +13,15 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.accounts.ending import password_changed
+from booking_site.console.helping import end_sessions_page, remove_factors_page
 from booking_site.console.roles import BoxesAdmin, RoleFilter, permissions_html, role_label
-from booking_site.core.actor import actor_of
 from booking_site.core.admin import AnnouncedAdmin
 from booking_site.core.found import PostedSearch
 from booking_site.core.scope import is_without_place, scope_of
-from booking_site.core.signals import record_saved
 from doctors.models import StaffProfile
 
 CLINICIAN = "Clinician"
@@ -134,14 +136,18 @@ class StaffAdmin(BoxesAdmin, PostedSearch, AnnouncedAdmin, UserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
-            record_saved.send(
-                sender=User,
-                actor=actor_of(request),
-                instance=self.get_object(request, unquote(id)),
-                changes={"password": ("***", "***")},
-                created=False,
-            )
+            user = self.get_object(request, unquote(id))
+            password_changed(request, user)
         return response
+
+    def console_urls(self) -> list[Any]:
+        def page(route: str, view: Any, name: str) -> Any:
+            return path(f"auth/user/<int:user_id>/{route}/", self.admin_site.admin_view(partial(view, self)), name=name)
+
+        return [
+            page("end-sessions", end_sessions_page, "auth_user_end_sessions"),
+            page("remove-factors", remove_factors_page, "auth_user_remove_factors"),
+        ]
 
     # --- showing -----------------------------------------------------------------------------------------------
 

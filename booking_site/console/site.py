@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.http import HttpRequest, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from appointments.models import Appointment
 from appointments.steps import may_rebook
 from appointments.today.pages import may_see, today_context
+from booking_site.accounts import second_factor
+from booking_site.accounts.forms import SignInForm
+from booking_site.accounts.views import OwnPasswordView, SignInView
 from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
 from booking_site.core import signals
@@ -74,7 +79,7 @@ class ConsoleSite(AdminSite):
         context = super().each_context(request)
         if not context["has_permission"]:
             return context | {"desk": []}
-        if is_without_place(request.user):
+        if is_without_place(request.user) or second_factor.is_missing(request):
             return context | {"desk": [], "available_apps": []}
         return context | {"desk": ways(request)}
 
@@ -89,6 +94,34 @@ class ConsoleSite(AdminSite):
         if may_see(request.user):
             context["today"] = today_context(request)
         return TemplateResponse(request, "admin/index.html", {**frame, **context, **(extra_context or {})})
+
+    @login_not_required
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """As the stock page, with the steps that follow the password."""
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        context = {
+            **self.each_context(request),
+            "title": _("Log in"),
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+        }
+        if REDIRECT_FIELD_NAME not in request.GET and REDIRECT_FIELD_NAME not in request.POST:
+            context[REDIRECT_FIELD_NAME] = reverse("admin:index")
+        view = SignInView.as_view(
+            extra_context=context | (extra_context or {}),
+            authentication_form=SignInForm,
+            template_name="admin/login.html",
+        )
+        return view(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        view = OwnPasswordView.as_view(
+            success_url=reverse("admin:password_change_done"),
+            extra_context=self.each_context(request) | (extra_context or {}),
+        )
+        return view(request)
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return LabelledAutocomplete.as_view(admin_site=self)(request)
