@@ -72,7 +72,7 @@ def _page(
         "button": title,
         "came_from": back,
         "form": form,
-        "note": note(user),
+        "explanation": note(user),
         "user_concerned": user,
     }
     return model_admin.form_page(request, template="accounts/help.html", **shown)
