@@ -49,3 +49,9 @@ def note_activity(request: HttpRequest) -> None:
 def age(request: HttpRequest) -> float:
     """Seconds since the sign-in."""
     return time.time() - request.session.get(BEGUN, 0)
+
+
+def seen_at(session: Any) -> datetime:
+    """When somebody last did something in a session of the list, to the minute."""
+    seen = SessionStore(session.session_key).get(SEEN) or session.created_at.timestamp()
+    return datetime.fromtimestamp(seen, tz=UTC)

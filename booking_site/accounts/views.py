@@ -28,8 +28,9 @@ from django.views.generic import TemplateView
 from booking_site.accounts import second_factor
 from booking_site.accounts.ending import end_sessions, password_changed
 from booking_site.accounts.forms import NewKeyForm, OwnPasswordForm
-from booking_site.accounts.sessions import SEEN, SessionStore
+from booking_site.accounts.sessions import seen_at
 from booking_site.core.actor import actor_of
+from booking_site.core.wallclock import moment_label
 
 
 class SignInView(LoginView):
@@ -198,8 +199,8 @@ class SessionsView(Framed, TemplateView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         living = UserSession.objects.purge_and_list(self.request.user)
-        shown = [(session, SessionStore(session.session_key).get(SEEN)) for session in living]
-        return super().get_context_data(**kwargs) | {"living": sorted(shown, key=lambda pair: -(pair[1] or 0))}
+        shown = [(session, moment_label(session.created_at), moment_label(seen_at(session))) for session in living]
+        return super().get_context_data(**kwargs) | {"living": shown}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         others = UserSession.objects.filter(user=request.user).exclude(session_key=request.session.session_key)

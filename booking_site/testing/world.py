@@ -11,13 +11,17 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from appointments import operations
 from appointments.merging import merge
 from appointments.models import Appointment
+from booking_site.accounts.sessions import SessionStore
 from booking_site.api.models import ApiClient
 from booking_site.testing.factories import (
     PASSWORD,
@@ -34,6 +38,7 @@ from booking_site.testing.factories import (
     staff,
     zone_at,
 )
+from booking_site.testing.second_factors import give_app
 from doctors.models import Department, StaffProfile
 from scheduling.models import AvailableSlot, VisitType
 
@@ -66,7 +71,7 @@ def build() -> World:
         closure=ClosureFactory(reason="Feast", first_day=CLOSED),
         lifted=ClosureFactory(reason="Strike", is_active=False),
         visittype=VisitType.objects.get(pk="consultation"),
-        user=User.objects.create_user("somebody", is_staff=True),
+        user=_somebody(),
         group=Group.objects.get(name="Reception"),
         apiclient=ApiClient.objects.create(
             name="Portal",
@@ -86,6 +91,18 @@ def build() -> World:
     }
     StaffProfile.objects.filter(user__username__in=["auditor", "administrator"]).delete()
     return World(sides, shared, users)
+
+
+def _somebody() -> User:
+    """With a second factor and a session."""
+    user = User.objects.create_user("somebody", is_staff=True)
+    give_app(user)
+    session = SessionStore()
+    session.update({SESSION_KEY: str(user.pk), BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0]})
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.1", user_agent="Browser")
+    return user
 
 
 def _side(side: str, department: Department) -> Any:

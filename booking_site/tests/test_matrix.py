@@ -66,6 +66,8 @@ PLAIN = {
 OF_A_ROW = {
     "auth_user_change": "D",
     "auth_user_password_change": "D",
+    "auth_user_end_sessions": "D",
+    "auth_user_remove_factors": "D",
     "auth_group_change": "D",
     "api_apiclient_change": "D",
     "doctors_department_change": "RSCD",

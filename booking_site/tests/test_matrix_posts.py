@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
@@ -36,6 +38,7 @@ KEPT = [
     *(Appointment, AvailableSlot, Schedule, Closure, Department, Doctor, StaffProfile, Patient, VisitType, ApiClient),
     *(User, Group, User.groups.through, Group.permissions.through, StaffProfile.departments.through),
     *(PatientMerge, PatientConsent, IdempotencyKey),  # the latter keeps that a slip was sent
+    *(UserSession, Authenticator),
 ]
 DAY = f"{in_days(20).date()}"
 NEW_YEAR = f"{in_days(366).year}-01-01"
@@ -270,6 +273,8 @@ FOR_ALL = {
         "api_apiclient_add", "", lambda s: {"name": "New", "redirect_uris": "https://app.example/x"},
     ),
     "change a client": ("api_apiclient_change", "apiclient", lambda s: {"name": "Renamed"}),
+    "end the sessions of a user": ("auth_user_end_sessions", "user", lambda s: {}),
+    "take the second factors of a user away": ("auth_user_remove_factors", "user", lambda s: {}),
     # The last: it gives the session a new key, which is taken back with the rest.
     "set a password": ("auth_user_password_change", "user", lambda s: PASSWORDS),
 }  # fmt: skip
