@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
@@ -11,8 +12,10 @@ from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
 
 from appointments.models import IdempotencyKey
+from booking_site.accounts.models import SignInTries
 from booking_site.api.clients import issue_token, register
 from booking_site.api.models import ThrottleWindow
+from booking_site.testing.factories import staff
 
 pytestmark = pytest.mark.django_db
 
@@ -30,10 +33,13 @@ def test_what_is_old_goes_and_what_is_needed_stays(settings):
     client, _ = register("portal", ["slots:read"])
     issue_token(client, days=1)
     issue_token(client, days=-1)
+    user = staff("Reception")
     for days in (1, -1):
         session = SessionStore()
         session.create()
         Session.objects.filter(pk=session.session_key).update(expire_date=now + timedelta(days=days))
+        UserSession.objects.create(user=user, session_key=session.session_key, ip="192.0.2.1")
+        SignInTries.objects.create(key=f"account:{days}", tries=5, most=5, until=now + timedelta(days=days))
 
     call_command("clear_expired", verbosity=0)
 
@@ -41,3 +47,5 @@ def test_what_is_old_goes_and_what_is_needed_stays(settings):
     assert ThrottleWindow.objects.get().minute >= minute  # a minute may have turned meanwhile
     assert get_access_token_model().objects.get().expires > now
     assert Session.objects.get().expire_date > now
+    assert UserSession.objects.get().session_key == Session.objects.get().session_key
+    assert SignInTries.objects.get().until > now

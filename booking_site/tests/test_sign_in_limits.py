@@ -288,6 +288,29 @@ class TestOverHTTP:
         assert rows("user.locked_out").count() <= 1
         assert Stuffing(server)("reception", PASSWORD).status_code in (302, 429)
 
+    def test_a_code_that_is_sent_many_times_at_once_opens_once(self, server):
+        secret = give_app(staff("Reception"))
+        sent = {"code": code(secret)}
+
+        def waiting() -> requests.Session:
+            session = requests.Session()
+            session.headers["Origin"] = server
+            session.get(f"{server}{LOGIN}", timeout=60)
+            sent["csrfmiddlewaretoken"] = session.cookies["csrftoken"]
+            answer = session.post(
+                f"{server}{LOGIN}", sent | {"username": "reception", "password": PASSWORD}, timeout=60
+            )
+            assert answer.url == f"{server}{CONFIRM}"
+            return session
+
+        def confirm(session: requests.Session) -> str:
+            token = {"csrfmiddlewaretoken": session.cookies["csrftoken"]}
+            return session.post(f"{server}{CONFIRM}", sent | token, timeout=60).url
+
+        sessions = [waiting() for _ in range(4)]
+        ends = race([lambda session=session: confirm(session) for session in sessions])
+        assert sorted(ends) == [f"{server}/admin/"] + [f"{server}{CONFIRM}"] * 3
+
     def test_the_control_looks_at_more_than_the_limit(self):
         """Counting after the password has been looked at is not enough: what the guard prevents does happen."""
         SignInTries.objects.create(key="careless", tries=0, most=5, until=timezone.now())
