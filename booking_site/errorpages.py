@@ -73,10 +73,15 @@ class DatabaseErrorMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        error = from_database(exception) if isinstance(exception, DatabaseError) else None
-        if error is None:
-            return None
-        response = respond(request, status=error.status_code, code=error.code, detail=error.detail)
-        if error.retry_after is not None:
-            response["Retry-After"] = str(error.retry_after)
-        return response
+        return database_error(request, exception)
+
+
+def database_error(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    """The answer to an error of the database that passes; None to any other."""
+    error = from_database(exception) if isinstance(exception, DatabaseError) else None
+    if error is None:
+        return None
+    response = respond(request, status=error.status_code, code=error.code, detail=error.detail)
+    if error.retry_after is not None:
+        response["Retry-After"] = str(error.retry_after)
+    return response

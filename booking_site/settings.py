@@ -121,7 +121,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "booking_site.accounts.middleware.SignInMiddleware",
+    "booking_site.console.middleware.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "booking_site.middleware.BodyLimitMiddleware",
     "booking_site.errorpages.DatabaseErrorMiddleware",

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest
 
 BEGUN, SEEN = "begun", "seen"  # seconds since the epoch
@@ -41,9 +43,15 @@ def begin(request: HttpRequest) -> None:
 
 
 def note_activity(request: HttpRequest) -> None:
-    now = int(time.time())
-    if SESSION_KEY in request.session and now - request.session.get(SEEN, 0) >= NOTED_AFTER:
-        request.session[SEEN] = now
+    """Written at once, where an error of the database is answered like any other."""
+    now, session = int(time.time()), request.session
+    if SESSION_KEY in session and now - session.get(SEEN, 0) >= NOTED_AFTER:
+        session[SEEN] = now
+        try:
+            session.save()
+        except UpdateError as error:
+            raise SessionInterrupted("The session was ended while this request came in.") from error
+        session.modified = False
 
 
 def age(request: HttpRequest) -> float:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from booking_site.accounts import second_factor
 from booking_site.accounts.forms import CodeForm, KeyForm, SignInForm
-from booking_site.accounts.middleware import lead_to_second_factor
+from booking_site.accounts.leading import lead_to_second_factor
 from booking_site.accounts.views import refused
 
 PREFIX = "sign_in"
