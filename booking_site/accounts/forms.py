@@ -83,7 +83,7 @@ class SecondFactorForm(Guarded):
             user_login_failed.send(sender=type(self), credentials=named, request=request)
             signals.second_factor_refused.send(sender=type(self), actor=actor_of(request), user=self.user, kind=kind)
             one.failed()
-            if isinstance(error, ValidationError):
+            if kind == "code":
                 raise
             raise ValidationError(_("The security key did not answer as it should.")) from error
         one.succeeded()

@@ -189,6 +189,12 @@ class KeyAgainView(Framed, ReauthenticateWebAuthnView):
     template_name = "accounts/again.html"
     title = gettext_lazy("Confirm that it is you")
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """The page anew: the key is asked with another challenge."""
+        for error in form.errors.get("credential", []):
+            messages.error(self.request, error)
+        return HttpResponseRedirect(self.request.get_full_path())
+
 
 @method_decorator(login_required, name="dispatch")
 class SessionsView(Framed, TemplateView):

@@ -1,5 +1,6 @@
 """Signing in with a second factor, in a real browser: an authenticator app, a security key, recovery codes."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from appointments.models import Appointment
+from audit.models import AuditLog
 from booking_site.accounts.devices import name_key
 from booking_site.accounts.models import SignInTries
 from booking_site.testing.browser import BROWSER, accessible, look
@@ -130,6 +132,16 @@ def test_a_security_key_is_added_and_opens_the_console_and_the_middle_of_a_form(
     page.reload()
     page.get_by_role("button", name="Use a security key").click()
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+    again = "/admin/account/again/key/?next=/admin/account/sessions/"
+    page.goto(again)
+    in_both(page)
+    page.locator("#key-form").evaluate("form => { form.elements.credential.value = '[1]'; form.submit(); }")
+    expect(page.locator(".messagelist")).to_contain_text("The security key did not answer as it should.")
+    expect(page).to_have_url(re.compile(re.escape(again)))
+    assert AuditLog.objects.filter(action="user.second_factor_failed").count() == 1
+    page.get_by_role("button", name="Use a security key").click()
+    expect(page.get_by_role("heading", name="Where you are signed in")).to_be_visible()
 
     page.goto(f"/admin/appointments/appointment/{appointment.pk}/cancel/")
     page.get_by_label("Kind of reason").select_option("ill")
