@@ -20,7 +20,6 @@ from django.utils import translation
 from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
 
-from audit import sealing
 from booking_site.api.clients import issue_token, register
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
@@ -65,30 +64,6 @@ def written_at(entry, moment: str) -> None:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE audit_logs SET timestamp = %s WHERE id = %s", [moment, entry.pk])
         cursor.execute("SET session_replication_role = origin")
-
-
-RUNNING = """
-SELECT min(%(end)s - ((%(end)s - backend_xid::text::bigint) & 4294967295)) FROM pg_stat_activity
-WHERE datname = current_database() AND (%(end)s - backend_xid::text::bigint) & 4294967295 < 2147483648
-"""
-
-
-@pytest.fixture(scope="module")
-def own_horizon():
-    """Sealing waits for the transactions of this database only, which a superuser can see. Those of other databases
-    of the server, which the product waits for as well, are those of the other workers of the tests."""
-
-    def horizon() -> int:
-        with connection.cursor() as cursor:
-            # First an end below which every transaction has begun, then which of them still run.
-            cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-            end = cursor.fetchone()[0]
-            cursor.execute(RUNNING, {"end": end})
-            return min(end, cursor.fetchone()[0] or end)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sealing, "horizon", horizon)
-        yield
 
 
 def _make_roles(**kwargs: object) -> None:

@@ -84,9 +84,7 @@ def test_they_own_nothing():
 def test_the_sealer_beside_the_site_is_seconds_behind_and_ends_with_it():
     with serving(SEALER="on", SEALER_DATABASE_URL=test_database_url(SEALER), AUDIT_SEALS_FILE="off"):
         booked()
-        deadline = (
-            time.monotonic() + 600
-        )  # it waits for other databases too; a benchmark says how far behind
+        deadline = time.monotonic() + 600  # it waits for other databases too; a benchmark says how far behind
         while sealing.unsealed()[0]:
             assert time.monotonic() < deadline
             time.sleep(0.2)
