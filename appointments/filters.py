@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 
 from appointments.models import Appointment, Status
 from booking_site.api.filters import BooleanFilter, IdentifierFilter, LocalDateFilter, TextFilter
-from doctors.filters import departments_named
+from doctors.filters import departments_asked
 from patients.models import answering
 
 
@@ -36,4 +36,4 @@ class AppointmentFilter(django_filters.FilterSet):
         return queryset.filter(patient_id=answering(value))
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return queryset.filter(department_id__in=departments_named(value))
+        return queryset.filter(department_id__in=departments_asked(value, self.request))

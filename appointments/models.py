@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord
+from booking_site.core.reach import Reach
 from booking_site.core.sql import TimestampRange
 from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
@@ -69,6 +70,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
     def needing_new_time(self) -> "AppointmentQuerySet":
         """The rebooking worklist."""
         return self.filter(needs_new_time_since__isnull=False)
+
+    def within(self, reach: Reach) -> "AppointmentQuerySet":
+        """Those that a caller of the API may see and change."""
+        return self.filter(reach.q(patient="patient"))
 
 
 class Appointment(IdentifiedRecord):

@@ -2,7 +2,8 @@
 
 Each is one transaction (see ``core.operations.operation``): claim what is scarce first, then write, then send the
 domain signal. The constraints named in ``models`` are the guarantee; what is checked here makes the message good.
-Locks are taken in one order everywhere: appointment, patient, slots by key.
+Locks are taken in one order everywhere: appointment, patient, slots by key. What is out of the actor's reach is not
+there, and is neither locked nor waited for.
 """
 
 import uuid
@@ -14,7 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import signals
-from appointments.exceptions import AppointmentNotFound, InvalidTransition, NothingToUndo, PatientInactive
+from appointments.exceptions import (
+    AppointmentNotFound,
+    InvalidTransition,
+    NothingToUndo,
+    PatientInactive,
+    PatientNotFound,
+)
 from appointments.idempotency import Idempotency, earlier_answer, remember
 from appointments.models import BEFORE, LIVE, MOMENTS, MOVES, SEATLESS, Appointment, Status
 from appointments.refusals import check_limits, explain_booking, explain_move, refuse_overlap
@@ -22,11 +29,11 @@ from booking_site.core.actor import Actor
 from booking_site.core.ids import uuid7
 from booking_site.core.operations import check_version, operation
 from patients.exceptions import PatientErased
-from patients.models import Patient
+from patients.models import Patient, answering
 from scheduling.availability import CLAIMABLE_SQL
-from scheduling.exceptions import SlotUnavailable
+from scheduling.exceptions import SlotNotFound, SlotUnavailable
 from scheduling.models import AvailableSlot
-from scheduling.operations import digest
+from scheduling.operations import check_reach, digest
 
 NEW_TIME = ("needs_new_time_since", "needs_new_time_because")
 CANCELLATION = ("cancellation_code", "cancellation_reason")
@@ -111,8 +118,10 @@ def book(
     Raises SlotNotFound, PatientNotFound, DoctorMismatch, PatientErased, PatientInactive, SlotUnavailable, HoldExpired,
     PatientDoubleBooked, PatientLimitReached, KeyReused.
     """
+    _check_patient(actor, patient_id)
+    check_reach(actor, slot_id)
     if (made := earlier_answer(idempotency)) is not None:
-        return Appointment.objects.get(pk=made)
+        return _reached(actor, made)
     parameters = {
         "id": uuid7(),
         "patient_id": patient_id,
@@ -128,7 +137,9 @@ def book(
     }
     appointment: Any = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
     if appointment is None:
-        explain_booking(patient_id, slot_id, doctor_id, hold_token, is_staff=actor.is_staff)
+        explain_booking(actor, patient_id, slot_id, doctor_id, hold_token)
+    if not actor.reach.allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id):
+        raise SlotNotFound  # it has gone to another department since
     if appointment.is_limited:
         check_limits(appointment)
     remember(idempotency, appointment.pk)
@@ -153,8 +164,8 @@ def cancel(
     Raises AppointmentNotFound, InvalidTransition, PreconditionFailed, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
-        return Appointment.objects.get(pk=made)
-    appointment = _locked(appointment_id)
+        return _reached(actor, made)
+    appointment = _locked(actor, appointment_id)
     remember(idempotency, appointment.pk)
     if appointment.status == Status.CANCELLED:
         return appointment
@@ -182,8 +193,8 @@ def reschedule(
     KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
-        return Appointment.objects.get(pk=made)
-    appointment = _locked(appointment_id)
+        return _reached(actor, made)
+    appointment = _locked(actor, appointment_id)
     remember(idempotency, appointment.pk)
     check_version(appointment, expected_versions)
     if appointment.status != Status.BOOKED:
@@ -194,6 +205,7 @@ def reschedule(
     patient = Patient.objects.select_for_update(no_key=True).get(pk=appointment.patient_id)
     if not patient.is_active:
         raise PatientInactive
+    check_reach(actor, slot_id)
     slots = AvailableSlot.objects.select_for_update(no_key=True).filter(pk__in=[appointment.slot_id, slot_id])
     list(slots.order_by("pk").values_list("pk"))
     parameters = {
@@ -205,7 +217,7 @@ def reschedule(
     }
     moved: Any = next(iter(Appointment.objects.raw(MOVE, parameters)), None)
     if moved is None:
-        explain_move(appointment, slot_id, hold_token, is_staff=actor.is_staff)
+        explain_move(actor, appointment, slot_id, hold_token)
     _free(appointment.slot_id)
     if moved.is_limited:
         check_limits(moved)
@@ -256,8 +268,8 @@ def undo(
     SlotUnavailable, PatientDoubleBooked, PatientLimitReached, PreconditionFailed, KeyReused.
     """
     if (made := earlier_answer(idempotency)) is not None:
-        return Appointment.objects.get(pk=made)
-    appointment = _locked(appointment_id)
+        return _reached(actor, made)
+    appointment = _locked(actor, appointment_id)
     remember(idempotency, appointment.pk)
     check_version(appointment, expected_versions)
     if (refusal := why_not_undone(appointment)) is not None:
@@ -268,7 +280,7 @@ def undo(
     if undone == Status.COMPLETED and appointment.patient.erased_at is not None:
         raise PatientErased(appointment.patient_id)  # nobody is with the doctor
     if undone in SEATLESS:
-        _seat_again(appointment)
+        _seat_again(actor, appointment)
     appointment.status = BEFORE[undone]
     setattr(appointment, moment, None)
     for name in emptied[1:]:
@@ -312,7 +324,7 @@ def set_urgent(
 
     Saying it twice is harmless. Raises AppointmentNotFound, InvalidTransition, PreconditionFailed.
     """
-    appointment = _locked(appointment_id)
+    appointment = _locked(actor, appointment_id)
     if appointment.is_urgent == is_urgent:
         return appointment
     check_version(appointment, expected_versions)
@@ -325,8 +337,25 @@ def set_urgent(
     return appointment
 
 
-def _locked(appointment_id: uuid.UUID) -> Appointment:
-    appointment = Appointment.objects.select_for_update(no_key=True).filter(pk=appointment_id).first()
+def _check_patient(actor: Actor, patient_id: uuid.UUID) -> None:
+    """PatientNotFound for a patient out of the actor's reach. Asks nothing for those who reach all patients."""
+    if actor.reach.is_every_patient:
+        return
+    if not Patient.objects.within(actor.reach).filter(pk=answering(patient_id)).exists():
+        raise PatientNotFound
+
+
+def _reached(actor: Actor, appointment_id: uuid.UUID) -> Appointment:
+    """The answer that was given before, as it now stands."""
+    appointment = Appointment.objects.within(actor.reach).filter(pk=appointment_id).first()
+    if appointment is None:
+        raise AppointmentNotFound
+    return appointment
+
+
+def _locked(actor: Actor, appointment_id: uuid.UUID) -> Appointment:
+    rows = Appointment.objects.within(actor.reach).select_for_update(no_key=True)
+    appointment = rows.filter(pk=appointment_id).first()
     if appointment is None:
         raise AppointmentNotFound
     return appointment
@@ -343,8 +372,8 @@ def _step(
 ) -> Appointment:
     """One of the steps at the front desk."""
     if (made := earlier_answer(idempotency)) is not None:
-        return Appointment.objects.get(pk=made)
-    appointment = _locked(appointment_id)
+        return _reached(actor, made)
+    appointment = _locked(actor, appointment_id)
     remember(idempotency, appointment.pk)
     check_version(appointment, expected_versions)
     old = _to(appointment, target)
@@ -368,12 +397,12 @@ def _to(appointment: Appointment, target: Status, **more: Any) -> dict[str, Any]
     return old
 
 
-def _seat_again(appointment: Appointment) -> None:
+def _seat_again(actor: Actor, appointment: Appointment) -> None:
     """Claim the seat that a cancelled or missed appointment has given up. The patient is locked as in a move."""
     patient = Patient.objects.select_for_update(no_key=True).get(pk=appointment.patient_id)
     if not patient.is_active:
         raise PatientInactive
-    refuse_overlap(appointment.patient_id, appointment, but=appointment.pk)
+    refuse_overlap(actor.reach, appointment.patient_id, appointment, but=appointment.pk)
     with connection.cursor() as cursor:
         cursor.execute(SEAT_AGAIN, [appointment.slot_id])
         if cursor.rowcount == 0:

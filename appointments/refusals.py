@@ -15,7 +15,9 @@ from appointments.exceptions import (
     PatientNotFound,
 )
 from appointments.models import LIVE, Appointment, Status
+from booking_site.core.actor import Actor
 from booking_site.core.operations import Repeat
+from booking_site.core.reach import Reach
 from patients.exceptions import PatientErased
 from patients.models import Patient, answering
 from scheduling.models import AvailableSlot, VisitType
@@ -44,7 +46,7 @@ def check_limits(appointment: Appointment) -> None:
 
 
 def explain_booking(
-    patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str, *, is_staff: bool
+    actor: Actor, patient_id: uuid.UUID, slot_id: uuid.UUID, doctor_id: str | None, hold_token: str
 ) -> NoReturn:
     patient = Patient.objects.filter(pk=answering(patient_id)).first()
     if patient is None:
@@ -58,26 +60,31 @@ def explain_booking(
         raise PatientInactive
     if slot is not None:
         # The statement may have claimed the seat before it met the patient's other appointment: look at that first.
-        refuse_overlap(patient.pk, slot)
+        refuse_overlap(actor.reach, patient.pk, slot)
         is_ours = slot.status == AvailableSlot.Status.BOOKED and not slot.appointments.holding_seat().exists()
         if patient.pk != patient_id and is_ours:
             raise Repeat  # the seat was to be had: the patient was merged into another one at this very moment
-    refuse(slot_id, hold_token, is_staff=is_staff)
+    refuse(slot_id, hold_token, is_staff=actor.is_staff)
 
 
-def explain_move(appointment: Appointment, slot_id: uuid.UUID, hold_token: str, *, is_staff: bool) -> NoReturn:
+def explain_move(actor: Actor, appointment: Appointment, slot_id: uuid.UUID, hold_token: str) -> NoReturn:
     if (slot := AvailableSlot.objects.filter(pk=slot_id).first()) is not None:
-        refuse_overlap(appointment.patient_id, slot, but=appointment.pk)
-    refuse(slot_id, hold_token, is_staff=is_staff)
+        refuse_overlap(actor.reach, appointment.patient_id, slot, but=appointment.pk)
+    refuse(slot_id, hold_token, is_staff=actor.is_staff)
 
 
-def refuse_overlap(patient_id: uuid.UUID, slot: AvailableSlot | Appointment, but: uuid.UUID | None = None) -> None:
+def refuse_overlap(
+    reach: Reach, patient_id: uuid.UUID, slot: AvailableSlot | Appointment, but: uuid.UUID | None = None
+) -> None:
+    """PatientDoubleBooked, naming the other appointment to those within whose reach it is."""
     others = Appointment.objects.select_related("doctor").filter(
         patient_id=patient_id, status__in=LIVE, starts_at__lt=slot.ends_at, ends_at__gt=slot.starts_at
     )
     if but is not None:
         others = others.exclude(pk=but)
     if (other := others.first()) is not None:
+        if not reach.allows(department_id=other.department_id, doctor_id=other.doctor_id):
+            raise PatientDoubleBooked
         raise PatientDoubleBooked(
             _(
                 "The patient already has an appointment then: %(when)s, %(doctor)s. "

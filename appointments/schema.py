@@ -7,6 +7,7 @@ from booking_site.api.problems import (
     BUSY,
     KEY_REUSED,
     NOT_FOUND,
+    PATIENT_NOT_FOUND,
     STALE,
     Refusal,
 )
@@ -84,7 +85,6 @@ NO_SHOW = APPOINTMENT | {
     "updated_at": "2030-05-14T08:30:00.118402Z",
 }
 DOCTOR_MISMATCH = Refusal(400, "doctor_mismatch", "The slot belongs to another doctor.", field="doctor_id")
-PATIENT_NOT_FOUND = Refusal(404, "patient_not_found", "There is no patient with this id.")
 APPOINTMENT_NOT_FOUND = Refusal(404, "appointment_not_found", "There is no appointment with this id.")
 PATIENT_ERASED = Refusal(409, "patient_erased", f"The record {PATIENT_ID} has been erased. Register the person anew.")
 PATIENT_INACTIVE = Refusal(409, "patient_inactive", "This patient's record is closed. Reactivate it before booking.")

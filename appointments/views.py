@@ -3,7 +3,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.response import Response
 
 from appointments import operations
@@ -38,9 +38,14 @@ class AppointmentViewSet(RowViewSet):
         "undo": "frontdesk:write",
     }
 
+    def within(self, rows: Any) -> Any:
+        return rows.within(self.reach)
+
     def book(self, request: Any) -> Response:
         form = BookRequest(data=request.data)
         form.is_valid(raise_exception=True)
+        if self.reach.patient is not None and form.validated_data.get("is_urgent"):
+            raise PermissionDenied("An app that acts for a patient cannot say what is urgent.", "field_not_allowed")
         appointment = operations.book(
             actor=actor_of(request), idempotency=_idempotency(request, "book"), **form.validated_data
         )
@@ -66,7 +71,7 @@ class AppointmentViewSet(RowViewSet):
         return self._change(request, operations.mark_no_show, StepRequest, appointment_id=UUID(pk))
 
     def undo(self, request: Any, pk: str) -> Response:
-        if Appointment.objects.filter(pk=pk, status=Status.CANCELLED).exists():
+        if self.within(Appointment.objects.filter(pk=pk, status=Status.CANCELLED)).exists():
             check_scope(request, "appointments:write")  # it books again
         return self._change(request, operations.undo, StepRequest, appointment_id=UUID(pk))
 
@@ -90,5 +95,4 @@ def _idempotency(request: Any, operation: str, *of_address: UUID) -> Idempotency
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise ValidationError({"Idempotency-Key": ["1 to 255 printable ASCII characters."]}, code="invalid")
     body = orjson.dumps([operation, *of_address, request.data], option=orjson.OPT_SORT_KEYS)
-    actor = actor_of(request)
-    return Idempotency(client=actor.id, key=key, fingerprint=hashlib.sha256(body).hexdigest())
+    return Idempotency(client=actor_of(request).holder, key=key, fingerprint=hashlib.sha256(body).hexdigest())

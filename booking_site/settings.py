@@ -202,9 +202,14 @@ REST_FRAMEWORK = {
     "URL_FORMAT_OVERRIDE": None,  # there is one format
 }
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=6000)  # per client; 0 for no limit
+API_REQUESTS_PER_MINUTE_OF_PATIENT = env.int("API_REQUESTS_PER_MINUTE_OF_PATIENT", default=120)  # 0 for no limit
+API_FAILURES_PER_MINUTE = env.int("API_FAILURES_PER_MINUTE", default=60)  # to authenticate, of an address; 0: no limit
+API_MAX_DEPTH = 32  # of a body: objects and arrays within one another
+PATIENT_TOKEN_MINUTES = 15  # how long a token for one patient is good, at most
 API_MAX_BODY = 1024 * 1024  # bytes
 HOLD_MINUTES = 5  # unless a client asks for another length, of 15 at most
 HOLDS_PER_CLIENT = env.int("HOLDS_PER_CLIENT", default=50)  # seats that one client may hold at a time
+HOLDS_PER_PATIENT = 3  # of an app that acts for one
 HORIZON_DAYS = env.int("HORIZON_DAYS", default=180)  # how far ahead seats are made of schedules
 REBOOK_WITHIN_DAYS = 90  # of the old time: how far ahead new times are looked for when many are rebooked at once
 WAITING_ALERT_MINUTES = env.int("WAITING_ALERT_MINUTES", default=30)  # from check-in: a wait that stands out
@@ -246,6 +251,7 @@ SCOPES = {
 OAUTH2_PROVIDER_APPLICATION_MODEL = "api.ApiClient"
 OAUTH2_PROVIDER = {
     "SCOPES": SCOPES,
+    "OAUTH2_VALIDATOR_CLASS": "booking_site.api.validator.Validator",
     "SCOPES_BACKEND_CLASS": "booking_site.api.scopes.ClientScopes",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "REFRESH_TOKEN_EXPIRE_SECONDS": 14 * 24 * 3600,

@@ -59,12 +59,7 @@ class DoctorAdmin(RecordAdmin):
     fields = ["id", "name", "department", "specialization", "experience", "email", "phone", "is_active"]
 
     def seen(self, request: HttpRequest, rows: Any) -> Any:
-        """Those of the departments, and their guests: doctors of elsewhere who have a schedule there."""
-        scope = scope_of(request.user)
-        if scope.everything or not scope.departments:
-            return rows.filter(scope.q(doctor="pk"))
-        guests = Doctor.objects.order_by().filter(schedules__department__in=scope.departments).values("pk")
-        return rows.filter(scope.q(doctor="pk") | Q(pk__in=guests))
+        return rows.seen_by(scope_of(request.user))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("department")

@@ -1,10 +1,12 @@
 import uuid
+from typing import Any
 
 import django_filters
 from django.db.models import QuerySet, TextField, Value
 from django.db.models.functions import Concat
 
 from booking_site.api.filters import BooleanFilter, OrderingFilter, TextFilter
+from booking_site.core.actor import actor_of
 from booking_site.core.sql import SearchFold, containing
 from doctors.models import Department, Doctor
 
@@ -20,6 +22,13 @@ def departments_named(value: str) -> list[uuid.UUID]:
         return list(Department.objects.filter(name__iexact=value).values_list("pk", flat=True))
 
 
+def departments_asked(value: str, request: Any) -> list[uuid.UUID]:
+    """The same, less those that are out of the caller's reach."""
+    named = departments_named(value)
+    reached = actor_of(request).reach.departments
+    return named if reached is None else [department for department in named if department in reached]
+
+
 class DoctorFilter(django_filters.FilterSet):
     department = TextFilter(method="filter_department", label="Name or id of the department.")
     specialization = TextFilter(lookup_expr="iexact", label="In full, in any case.")
@@ -32,7 +41,7 @@ class DoctorFilter(django_filters.FilterSet):
         fields: list[str] = []
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return queryset.filter(department_id__in=departments_named(value))
+        return queryset.filter(department_id__in=departments_asked(value, self.request))
 
     def filter_search(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         folded = SearchFold(Concat("id", Value(" "), "name", Value(" "), "specialization", output_field=TextField()))

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord, Record, default_time_zone
+from booking_site.core.reach import Reach
+from booking_site.core.scope import Scope
 from booking_site.core.validators import validate_time_zone
 
 CODE_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
@@ -65,6 +67,20 @@ class Department(IdentifiedRecord):
         return ZoneInfo(self.time_zone)
 
 
+class DoctorQuerySet(models.QuerySet["Doctor"]):
+    def seen_by(self, scope: Scope) -> "DoctorQuerySet":
+        """Those of the departments, and their guests: doctors of elsewhere who have a schedule there."""
+        if scope.everything:
+            return self
+        if not scope.departments:
+            return self.filter(scope.q(doctor="pk"))
+        guests = Doctor.objects.order_by().filter(schedules__department__in=scope.departments).values("pk")
+        return self.filter(scope.q(doctor="pk") | Q(pk__in=guests))
+
+    def within(self, reach: Reach) -> "DoctorQuerySet":
+        return self.seen_by(reach.client).seen_by(reach.person)
+
+
 class Doctor(Record):
     """A person (or a clinic without a named doctor) who sees patients. The key is the hospital's own short code."""
 
@@ -85,6 +101,8 @@ class Doctor(Record):
     specialization = models.CharField(_("specialization"), max_length=200, blank=True)
     experience = models.PositiveSmallIntegerField(_("experience"), null=True, blank=True, help_text=_("Years."))
     is_active = models.BooleanField(_("active"), default=True)
+
+    objects = DoctorQuerySet.as_manager()
 
     class Meta:
         db_table = "doctors"

@@ -1,3 +1,5 @@
+from typing import Any
+
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from doctors.filters import DoctorFilter
@@ -13,3 +15,6 @@ class DoctorViewSet(RowViewSet):
     filterset_class = DoctorFilter
     lookup_value_regex = CODE_PATTERN
     scopes = {"list": "doctors:read", "retrieve": "doctors:read"}
+
+    def within(self, rows: Any) -> Any:
+        return rows.within(self.reach)

@@ -7,13 +7,14 @@ from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import get_language_info, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from booking_site.core.ids import uuid7
 from booking_site.core.models import IdentifiedRecord
+from booking_site.core.reach import Reach
 from booking_site.core.scope import Scope
 from booking_site.core.sql import DigitsOnly, Like, NameKeys, SearchFold, containing
 from booking_site.core.validators import validate_birth_date, validate_name, validate_phone
@@ -71,6 +72,23 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             return self
         return self.filter(pk__in=Patient.objects.filter(appointments__doctor=scope.doctor).order_by().values("pk"))
 
+    def within(self, reach: Reach) -> "PatientQuerySet":
+        """Those whom a caller of the API may see and change. A record that has been merged goes with the one that
+        answers for it.
+
+        An app that acts for a patient: that patient. One that acts for a person: those whom the person sees in the
+        console. A client that is limited to departments: those who have or have had an appointment there, whatever
+        became of it, and those whom it has registered itself; no others, so it registers before it books.
+        """
+        if reach.is_every_patient:
+            return self
+        if reach.patient is not None:
+            return self.filter(Q(pk=reach.patient) | Q(merged_into=reach.patient))
+        if reach.person.is_nothing:
+            return self.none()
+        found = self.seen_by(reach.person)
+        return found if reach.client.everything else found.filter(_known_to(reach))
+
     def surviving(self) -> "PatientQuerySet":
         """Without the records that have been merged into others, and without those that have been erased."""
         return self.filter(merged_into__isnull=True, erased_at__isnull=True)
@@ -79,6 +97,15 @@ class PatientQuerySet(models.QuerySet["Patient"]):
 def full_name(first_name: str, last_name: str) -> str:
     """What somebody is called. Only the erased have no name."""
     return f"{first_name} {last_name}".strip() or gettext("Erased patient")
+
+
+def _known_to(reach: Reach) -> Q:
+    """See ``within``. Row by row along the indexes: a patient's own appointments, the records merged into it."""
+    answers = Coalesce(OuterRef("merged_into"), OuterRef("pk"))
+    of_one = Q(pk=answers) | Q(merged_into=answers)
+    visited = Patient.objects.order_by().filter(pk=answers, appointments__department__in=reach.client.departments)
+    registered = Patient.objects.order_by().filter(of_one, registrations__client=reach.registrar)
+    return Q(Exists(visited)) | Q(Exists(registered))
 
 
 def answering(pk: Any) -> models.Subquery:

@@ -1,5 +1,7 @@
+from collections.abc import Iterable
 from typing import Any
 
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
 from booking_site.api.schema import documented
@@ -11,6 +13,10 @@ from patients.filters import PatientFilter
 from patients.models import Patient, PatientConsent, PatientQuerySet, answering
 from patients.schema import CALLS
 from patients.serializers import PatientRequest, PatientSerializer
+
+CONTACT = frozenset(
+    {"email", "phone", "preferred_language", "remind_by_email", "remind_by_sms", "remind_by_phone"}
+)  # what an app that acts for a patient may change
 
 
 @documented("Patients", CALLS)
@@ -25,6 +31,11 @@ class PatientViewSet(RowViewSet):
         "create": "patients:write",
         "partial_update": "patients:write",
     }
+
+    not_for_patients = frozenset({"create"})
+
+    def within(self, rows: Any) -> Any:
+        return rows.within(self.reach)
 
     def get_queryset(self) -> PatientQuerySet:
         """A list holds no record that another one answers for."""
@@ -47,6 +58,9 @@ class PatientViewSet(RowViewSet):
     def create(self, request: Any) -> Response:
         form = PatientRequest(data=request.data)
         form.is_valid(raise_exception=True)
+        if self.reach.person.is_own_only or self.reach.person.is_nothing:
+            raise PermissionDenied("The signed-in person sees no patients but their own.", "not_allowed")
+        self._check_fields(form.validated_data)
         patient = form.build()
         save_record(actor=actor_of(request), instance=patient)
         location = request.build_absolute_uri(f"/api/v1/patients/{patient.pk}")
@@ -56,6 +70,7 @@ class PatientViewSet(RowViewSet):
         patient = self.get_object()
         form = PatientRequest(patient, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
+        self._check_fields(form.validated_data)
         save_record(
             actor=actor_of(request),
             instance=form.build(patient),
@@ -63,3 +78,13 @@ class PatientViewSet(RowViewSet):
             expected_versions=self.expected_versions(),
         )
         return self.answer(pk)
+
+    def _check_fields(self, given: Iterable[str]) -> None:
+        """An app that acts for a patient changes how to reach them. Record numbers are given by those who see all
+        patients: to others a number that is taken would tell of a patient whom they may not see."""
+        if self.reach.patient is not None:
+            refused = sorted(set(given) - CONTACT)
+        else:
+            refused = [] if self.reach.is_every_patient else sorted({"mrn"} & set(given))
+        if refused:
+            raise PermissionDenied(f"This access token may not set {', '.join(refused)}.", "field_not_allowed")

@@ -19,7 +19,7 @@ from booking_site.api.filters import (
     WholeNumberFilter,
 )
 from booking_site.core.sql import checked
-from doctors.filters import departments_named
+from doctors.filters import departments_asked
 from doctors.models import Doctor
 from scheduling.models import AvailableSlot, Schedule
 
@@ -59,14 +59,14 @@ class SlotFilter(django_filters.FilterSet):
 
     @cached_property
     def departments(self) -> list[uuid.UUID]:
-        return departments_named(self.form.cleaned_data["department"])
+        return departments_asked(self.form.cleaned_data["department"], self.request)
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(department_id__in=self.departments)
 
     def filter_specialization(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         doctors = Doctor.objects.filter(specialization__iexact=value).values_list("pk", flat=True)
-        return queryset.filter(doctor_id__in=list(doctors))  # ids, not a join: see departments_named
+        return queryset.filter(doctor_id__in=list(doctors))  # ids, not a join: see departments_asked
 
     def filter_weekday(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
         return queryset.filter(date__iso_week_day__in=[WEEKDAYS.index(day) + 1 for day in value])

@@ -58,10 +58,11 @@ def hold(
     it lives nobody without the token can book or hold the seat. With the token of a live hold (``hold_token``) the
     hold begins anew. Raises SlotNotFound, SlotUnavailable, HoldExpired, TooManyHolds.
     """
+    check_reach(actor, slot_id)
     token = new_token or secrets.token_urlsafe(24)
     parameters: dict[str, Any] = {
         "slot_id": slot_id,
-        "held_by": actor.id,
+        "held_by": actor.holder,
         "hold_digest": digest(hold_token),
         "is_staff": actor.is_staff,
         "new_digest": digest(token),
@@ -83,10 +84,11 @@ def hold(
 def _check_holds(actor: Actor) -> None:
     """After a hold: TooManyHolds when the actor has more than may be. One hold of an actor is counted at a time."""
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_HOLDS, [actor.id])
-        cursor.execute(COUNT_HOLDS, [actor.id])
-        if cursor.fetchone()[0] > settings.HOLDS_PER_CLIENT:
-            raise TooManyHolds(settings.HOLDS_PER_CLIENT)
+        cursor.execute(LOCK_HOLDS, [actor.holder])
+        cursor.execute(COUNT_HOLDS, [actor.holder])
+        limit = settings.HOLDS_PER_CLIENT if actor.reach.patient is None else settings.HOLDS_PER_PATIENT
+        if cursor.fetchone()[0] > limit:
+            raise TooManyHolds(limit)
 
 
 @operation("slot.released")
@@ -95,10 +97,10 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
 
     Raises SlotNotFound, HoldNotOwned.
     """
-    slot = _locked(slot_id)
+    slot = _locked(actor, slot_id)
     if slot.status != AvailableSlot.Status.HELD:
         return
-    owns = slot.hold_digest == digest(hold_token) if hold_token else slot.held_by == actor.id
+    owns = slot.hold_digest == digest(hold_token) if hold_token else slot.held_by == actor.holder
     if not owns:
         raise HoldNotOwned
     slot.status = AvailableSlot.Status.AVAILABLE
@@ -113,7 +115,7 @@ def withdraw(*, actor: Actor, slot_id: uuid.UUID, note: str = "") -> AvailableSl
 
     ``note`` says why, if it is given. Withdrawing twice is harmless. Raises SlotNotFound, SlotUnavailable.
     """
-    slot = _locked(slot_id)
+    slot = _locked(actor, slot_id)
     if slot.status == AvailableSlot.Status.WITHDRAWN and slot.by_hand:
         return slot
     if slot.status == AvailableSlot.Status.BOOKED:
@@ -137,7 +139,7 @@ def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
     doctor has another slot at that time by now.
     """
     lock_doctors(AvailableSlot.objects.filter(pk=slot_id).values("doctor_id"))  # no closure is added meanwhile
-    slot = _locked(slot_id)
+    slot = _locked(actor, slot_id)
     if slot.status != AvailableSlot.Status.WITHDRAWN:
         return slot
     if slot.starts_at <= timezone.now():
@@ -153,8 +155,18 @@ def reinstate(*, actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
     return slot
 
 
-def _locked(slot_id: uuid.UUID) -> AvailableSlot:
-    slot = AvailableSlot.objects.select_for_update(no_key=True).filter(pk=slot_id).first()
+def check_reach(actor: Actor, slot_id: uuid.UUID) -> None:
+    """SlotNotFound for a slot out of the actor's reach. Asks nothing for those who reach all slots."""
+    reach = actor.reach
+    if (
+        not (reach.client.everything and reach.person.everything)
+        and not AvailableSlot.objects.filter(reach.q(), pk=slot_id).exists()
+    ):
+        raise SlotNotFound
+
+
+def _locked(actor: Actor, slot_id: uuid.UUID) -> AvailableSlot:
+    slot = AvailableSlot.objects.select_for_update(no_key=True).filter(actor.reach.q(), pk=slot_id).first()
     if slot is None:
         raise SlotNotFound
     return slot

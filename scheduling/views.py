@@ -23,8 +23,15 @@ from scheduling.serializers import (
 )
 
 
+class SeatViewSet(RowViewSet):
+    """Rows of available_slots."""
+
+    def within(self, rows: Any) -> Any:
+        return rows.filter(self.reach.q())
+
+
 @documented("Slots", CALLS)
-class SlotViewSet(RowViewSet):
+class SlotViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
     serializer_class = SlotSerializer
     filterset_class = SlotFilter
@@ -37,7 +44,7 @@ class SlotViewSet(RowViewSet):
         return free if doctor_id is None else free.filter(doctor_id=doctor_id)
 
     def of_doctor(self, request: Any, doctor_id: str) -> Response:
-        if not Doctor.objects.filter(pk=doctor_id).exists():
+        if not Doctor.objects.within(self.reach).filter(pk=doctor_id).exists():
             raise NotFound("There is no doctor with this code.", "not_found")
         return self.list(request)
 
@@ -55,7 +62,7 @@ class SlotViewSet(RowViewSet):
 
 
 @documented("Slots", FIRST_AVAILABLE)
-class FirstAvailableViewSet(RowViewSet):
+class FirstAvailableViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
     serializer_class = SlotSerializer
     filterset_class = FirstAvailableFilter
@@ -63,7 +70,7 @@ class FirstAvailableViewSet(RowViewSet):
     scopes = {"list": "slots:read"}
 
     def list(self, request: Any, **kwargs: Any) -> Response:
-        free = AvailableSlot.objects.free(to_staff=actor_of(request).is_staff)
+        free = self.within(AvailableSlot.objects.free(to_staff=actor_of(request).is_staff))
         filters = StrictFilterBackend().get_filterset(request, self.serializer_class.read(free), self)
         asked = filters.form.cleaned_data
         rows = overview.first_of_each_doctor(
@@ -76,7 +83,7 @@ class FirstAvailableViewSet(RowViewSet):
 
 
 @documented("Slots", CALENDAR)
-class CalendarViewSet(RowViewSet):
+class CalendarViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
     serializer_class = CalendarDaySerializer
     filterset_class = CalendarFilter
@@ -85,7 +92,7 @@ class CalendarViewSet(RowViewSet):
 
     def list(self, request: Any, **kwargs: Any) -> Response:
         to_staff = actor_of(request).is_staff
-        filters = StrictFilterBackend().get_filterset(request, AvailableSlot.objects.all(), self)
+        filters = StrictFilterBackend().get_filterset(request, self.within(AvailableSlot.objects.all()), self)
         asked = filters.form.cleaned_data
         days = overview.calendar(
             filters.qs,
@@ -100,7 +107,7 @@ class CalendarViewSet(RowViewSet):
 
 @documented("Slots", VISIT_TYPES)
 class VisitTypeViewSet(RowViewSet):
-    """Those that are offered; those for staff only to staff."""
+    """Those that are offered; those for staff only to staff. They are the whole hospital's."""
 
     queryset = VisitType.objects.all()
     serializer_class = VisitTypeSerializer
@@ -109,6 +116,9 @@ class VisitTypeViewSet(RowViewSet):
     def get_queryset(self) -> QuerySet:
         active = VisitType.objects.filter(is_active=True)
         return active if actor_of(self.request).is_staff else active.filter(is_public=True)
+
+    def within(self, rows: Any) -> Any:
+        return rows
 
     def retrieve(self, request: Any, pk: Any = None, code: str = "") -> Response:
         return self.answer(code)

@@ -26,6 +26,7 @@ from appointments.refusals import refuse_overlap
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.ids import uuid7
+from booking_site.core.reach import EVERYTHING
 from booking_site.core.scope import scope_of
 from patients.exceptions import PatientErased
 from patients.finding import find
@@ -169,7 +170,8 @@ def _warn(picking: Picking, who: Who) -> None:
         return
     slot: Any = picking.slot
     try:
-        refuse_overlap(who.patient.pk, AvailableSlot(starts_at=slot["starts_at"], ends_at=slot["ends_at"]))  # type: ignore[union-attr]
+        then = AvailableSlot(starts_at=slot["starts_at"], ends_at=slot["ends_at"])
+        refuse_overlap(EVERYTHING, who.patient.pk, then)  # type: ignore[union-attr]
     except PatientDoubleBooked as error:
         picking.refuse("patient", _twice(error))
 

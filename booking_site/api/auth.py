@@ -4,15 +4,21 @@ Tokens are OAuth 2 bearer tokens, found by their SHA-256; the token itself is st
 """
 
 import hashlib
+import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.utils import timezone
-from oauth2_provider.models import get_access_token_model
+from django.db import connection
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
+
+from booking_site.api.failures import count_failure
+from booking_site.api.scopes import FOR_PATIENTS, of_patient, patient_in
+from booking_site.core.reach import EVERYWHERE, Reach
+from booking_site.core.scope import Scope, scope_of
+from patients.models import Patient
 
 # For a token of a signed-in person, a scope opens no more than the person's own permissions do.
 PERMISSIONS = {
@@ -37,6 +43,13 @@ class Token:
     scopes: frozenset[str]
     requests_per_minute: int | None
     username: str  # of the signed-in person, or ""
+    reach: Reach
+    application: int  # the client's key
+    may_act_for_patients: bool
+
+    @property
+    def on_behalf_of(self) -> str:
+        return self.username if self.reach.patient is None else of_patient(self.reach.patient)
 
 
 class Client:
@@ -47,40 +60,102 @@ class Client:
     pk = None
 
 
+# One statement for every call of the API, so it is not put together anew each time.
+FIND = """
+SELECT client.id, client.client_id, client.name, client.requests_per_minute, client.scopes, client.patient_id,
+    client.may_act_for_patients,
+    ARRAY(SELECT department_id FROM api_clients_departments WHERE apiclient_id = client.id) AS departments,
+    token.scope, token.user_id
+FROM oauth2_provider_accesstoken AS token JOIN api_clients AS client ON client.id = token.application_id
+WHERE token.token_checksum = %s AND token.expires > statement_timestamp()
+"""
+
+
+class Found(NamedTuple):
+    """A row of ``FIND``."""
+
+    application: int
+    client_id: str
+    client_name: str
+    requests_per_minute: int | None
+    registered: str
+    patient_id: uuid.UUID | None
+    may_act_for_patients: bool
+    departments: list[uuid.UUID]
+    granted: str
+    user_id: int | None
+
+
 class BearerAuthentication(BaseAuthentication):
+    """What is no valid token counts as a failure of the address that it came from."""
+
     def authenticate_header(self, request: Any) -> str:
         return 'Bearer realm="api"'
 
     def authenticate(self, request: Any) -> tuple[Any, Token] | None:
         scheme, _, credentials = get_authorization_header(request).partition(b" ")
         if scheme.lower() != b"bearer":
+            count_failure(request)
             return None
-        digest = hashlib.sha256(credentials.strip()).hexdigest()
-        row = (
-            get_access_token_model()
-            .objects.filter(token_checksum=digest, expires__gt=timezone.now(), application__isnull=False)
-            .values_list(
-                "application__client_id",
-                "application__name",
-                "application__requests_per_minute",
-                "application__scopes",
-                "scope",
-                "user_id",
-            )
-            .first()
-        )
-        if row is None:
-            raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
-        client_id, client_name, limit, registered, granted, user_id = row
-        user: Any = Client()
-        if user_id is not None:
-            user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
-            if user is None:
-                raise AuthenticationFailed("The account behind this token is closed.", "invalid_token")
-        username = "" if user_id is None else user.get_username()
-        # What is taken from the client is gone from the tokens that it has already.
-        scopes = frozenset(granted.split()) & frozenset(registered.split())
-        return user, Token(client_id, client_name, scopes, limit, username)
+        try:
+            return _opened_by(hashlib.sha256(credentials.strip()).hexdigest())
+        except AuthenticationFailed:
+            count_failure(request)
+            raise
+
+
+def _opened_by(checksum: str) -> tuple[Any, Token]:
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [checksum])
+        row = cursor.fetchone()
+    if row is None:
+        raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
+    found = Found(*row)
+    granted = found.granted.split()
+    user = _person(found.user_id)
+    patient = _patient(found, patient_in(granted))
+    # What is taken from the client is gone from the tokens that it has already.
+    scopes = frozenset(granted) & frozenset(found.registered.split())
+    reach = Reach(
+        client=Scope(departments=frozenset(found.departments)) if found.departments else EVERYWHERE,
+        person=EVERYWHERE if found.user_id is None else scope_of(user),
+        patient=patient,
+        registrar=found.application if found.departments else None,
+    )
+    return user, Token(
+        client_id=found.client_id,
+        client_name=found.client_name,
+        scopes=scopes if patient is None else scopes & frozenset(FOR_PATIENTS),
+        requests_per_minute=found.requests_per_minute,
+        username="" if found.user_id is None else user.get_username(),
+        reach=reach,
+        application=found.application,
+        may_act_for_patients=found.may_act_for_patients,
+    )
+
+
+def _person(user_id: int | None) -> Any:
+    if user_id is None:
+        return Client()
+    user = get_user_model().objects.filter(pk=user_id, is_active=True).first()
+    if user is None:
+        raise AuthenticationFailed("The account behind this token is closed.", "invalid_token")
+    return user
+
+
+def _patient(found: Found, named: uuid.UUID | None) -> uuid.UUID | None:
+    """The only patient that the token opens, under the id of the record that answers for them now."""
+    if named is None and found.patient_id is None:
+        return None
+    # An application for one patient is for no other; who may no longer act for patients loses these tokens at once.
+    if (named is not None and found.patient_id not in (None, named)) or (
+        found.patient_id is None and not found.may_act_for_patients
+    ):
+        raise AuthenticationFailed("The client may not act for this patient any more.", "invalid_token")
+    record = Patient.objects.filter(pk__in=[named or found.patient_id]).values_list("pk", "merged_into").first()
+    if record is None:
+        raise AuthenticationFailed("There is no such patient any more.", "invalid_token")
+    return record[1] or record[0]
 
 
 class HasScope(BasePermission):
@@ -92,6 +167,8 @@ class HasScope(BasePermission):
         if view.action not in view.action_map.values():
             return True  # the method is not allowed at all: DRF answers 405
         check_scope(request, view.scopes.get(view.action))
+        if request.auth.reach.patient is not None and view.action in view.not_for_patients:
+            raise PermissionDenied("An app that acts for a patient may not do this.", "not_for_patients")
         return True
 
 

@@ -72,16 +72,20 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             headers["WWW-Authenticate"] = f'{challenge}, error="{code}"' if code == "invalid_token" else challenge
         if (wait := getattr(error, "wait", None)) is not None:
             headers["Retry-After"] = str(math.ceil(wait))
-        if status == 403:
-            signals.access_denied.send(
-                sender=type(context["view"]),
-                actor=actor_of(request),
-                method=request.method,
-                path=request.path,
-                code=code,
-            )
+        if status in (403, 404):
+            _announce(context["view"], request, status, code)
     body = problem(status=status, code=code, detail=detail, instance=request.path, errors=errors)
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def _announce(view: Any, request: Any, status: int, code: str) -> None:
+    """Tell who was refused. What is out of somebody's reach is told of as what is nowhere is: neither takes longer."""
+    actor = actor_of(request)
+    if status == 404:
+        if actor.reach.is_everything or code == "invalid_page":
+            return
+        code = "out_of_reach"
+    signals.access_denied.send(sender=type(view), actor=actor, method=request.method, path=request.path, code=code)
 
 
 def _from_drf(error: exceptions.APIException) -> tuple[int, str, str, list[dict[str, str]]]:

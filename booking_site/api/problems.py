@@ -32,6 +32,7 @@ EVERY_CALL = (
     Refusal(401, "invalid_token", "The access token is unknown or has expired. Get a new one."),
     Refusal(403, "insufficient_scope", "The access token lacks the scope appointments:write."),
     Refusal(403, "not_allowed", "The signed-in person may not do this."),
+    Refusal(403, "not_for_patients", "An app that acts for a patient may not do this."),
     Refusal(406, "not_acceptable", "Could not satisfy the request Accept header."),
     Refusal(429, "throttled", "Request was throttled. Expected available in 12 seconds."),
     Refusal(503, "unavailable", "The database cannot be reached right now. Try again in a moment."),
@@ -57,6 +58,7 @@ CURSORS = (
     ),
 )
 NOT_FOUND = Refusal(404, "not_found", "There is no doctor with this id.")
+PATIENT_NOT_FOUND = Refusal(404, "patient_not_found", "There is no patient with this id.")
 BAD_IDEMPOTENCY_KEY = Refusal(
     400,
     "invalid",

@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import re_path
 
 from appointments.views import AppointmentViewSet
+from booking_site.api.patient_tokens import PatientTokenViewSet
 from booking_site.api.viewsets import UUID_PATTERN, RowViewSet
 from doctors.models import CODE_PATTERN
 from doctors.views import DoctorViewSet
@@ -19,6 +20,7 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     ("patients", PatientViewSet, {"get": "list", "post": "create"}),
     (f"patients/(?P<pk>{UUID_PATTERN})", PatientViewSet, {"get": "retrieve", "patch": "partial_update"}),
     (f"patients/(?P<pk>{UUID_PATTERN})/consents", PatientViewSet, {"get": "consents"}),
+    ("patient-tokens", PatientTokenViewSet, {"post": "create"}),
     ("visit-types", VisitTypeViewSet, {"get": "list"}),
     (f"visit-types/(?P<code>{VISIT_TYPE_PATTERN})", VisitTypeViewSet, {"get": "retrieve"}),
     ("available-slots", SlotViewSet, {"get": "list"}),

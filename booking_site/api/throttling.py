@@ -1,4 +1,5 @@
-"""So many requests a minute for each client, counted in one table that all web processes share."""
+"""So many requests a minute for each client, and for each patient whom a client acts for, counted in one table that all
+web processes share."""
 
 import threading
 import time
@@ -10,6 +11,7 @@ from rest_framework.throttling import BaseThrottle
 
 from booking_site.api.auth import Token
 
+MOST_LEASES = 10_000  # before those of earlier minutes are forgotten
 LEASE = 32  # requests that a process takes from the client's minute at once: one write for so many requests
 
 COUNT = """
@@ -28,19 +30,36 @@ class ClientThrottle(BaseThrottle):
     _spent: dict[str, int] = {}  # client: the minute in which all of its requests are given out
 
     def allow_request(self, request: Any, view: Any) -> bool:
-        if not isinstance(request.auth, Token):
+        token = request.auth
+        if not isinstance(token, Token):
             return True
-        limit = request.auth.requests_per_minute
-        limit = settings.API_REQUESTS_PER_MINUTE if limit is None else limit
+        limit = settings.API_REQUESTS_PER_MINUTE if token.requests_per_minute is None else token.requests_per_minute
+        if token.reach.patient is not None:
+            of_patient = f"{token.client_id} {token.on_behalf_of}"
+            if not self._take(of_patient, settings.API_REQUESTS_PER_MINUTE_OF_PATIENT):
+                return False
+        return self._take(token.client_id, limit)
+
+    def _take(self, client: str, limit: int) -> bool:
+        """One request of the client's, if there is one left. 0: no limit."""
         if limit == 0:
             return True
-        client, minute = request.auth.client_id, int(time.time() // 60)
+        minute = int(time.time() // 60)
         with self._lock:
             leased_minute, left = self._leases.get(client, (minute, 0))
             if leased_minute != minute or left == 0:
                 left = 0 if self._spent.get(client) == minute else self._lease(client, minute, limit)
+            if len(self._leases) >= MOST_LEASES:
+                self._forget(minute)
             self._leases[client] = (minute, max(0, left - 1))
         return left > 0
+
+    def _forget(self, minute: int) -> None:
+        """What earlier minutes have left behind."""
+        for client in [client for client, (leased, _left) in self._leases.items() if leased != minute]:
+            del self._leases[client]
+        for client in [client for client, spent in self._spent.items() if spent != minute]:
+            del self._spent[client]
 
     def wait(self) -> float:
         return 60 - time.time() % 60

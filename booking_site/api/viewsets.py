@@ -9,16 +9,22 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from booking_site.api.serializers import UUID_PATTERN, RowSerializer
+from booking_site.core.actor import actor_of
 from booking_site.core.operations import version_of
+from booking_site.core.reach import Reach
 
 ETAGS = re.compile(r'(?:W/)?"[!#-~]*"(?:[ \t]*,[ \t]*(?:W/)?"[!#-~]*")*')
 
 
 class RowViewSet(GenericViewSet):
-    """A declaration of queryset, serializer (of the row), filterset, and the scope of each action."""
+    """A declaration of queryset, serializer (of the row), filterset, and the scope of each action.
+
+    ``not_for_patients``: the actions that no app does on behalf of a patient, whatever its scopes.
+    """
 
     serializer_class: type[RowSerializer]
     scopes: dict[str, str]
+    not_for_patients: frozenset[str] = frozenset()
     metadata_class = None
     http_method_names = ["get", "head", "post", "patch", "delete"]
     lookup_value_regex = UUID_PATTERN
@@ -31,8 +37,17 @@ class RowViewSet(GenericViewSet):
     def check_throttles(self, request: Any) -> None:
         """Done: see check_permissions, which DRF calls first."""
 
+    @property
+    def reach(self) -> Reach:
+        return actor_of(self.request).reach
+
+    def within(self, rows: Any) -> Any:
+        """Those of ``rows`` that the caller may touch. A viewset that does not say so shows none to those who are
+        limited at all."""
+        return rows if self.reach.is_everything else rows.none()
+
     def rows(self) -> QuerySet:
-        return self.serializer_class.read(self.get_queryset())
+        return self.serializer_class.read(self.within(self.get_queryset()))
 
     def list(self, request: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.rows()))
@@ -48,8 +63,20 @@ class RowViewSet(GenericViewSet):
     def row(self, pk: Any) -> dict[str, Any]:
         row = self.rows().filter(pk=pk).first()
         if row is None:
-            raise NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
+            raise self.not_found()
         return row
+
+    def get_object(self) -> Any:
+        """The record of the address itself, to be changed."""
+        rows = self.filter_queryset(self.within(self.get_queryset()))
+        found = rows.filter(pk=self.kwargs["pk"]).first()
+        if found is None:
+            raise self.not_found()
+        return found
+
+    def not_found(self) -> NotFound:
+        """The same for what is out of reach as for what is nowhere."""
+        return NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
 
     def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
         etag = f'"{version_of(row)}"'

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from booking_site.core.reach import EVERYTHING, Reach
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """kind and id name the doer; ``on_behalf_of`` the signed-in person whose app it is; the rest says from where."""
+    """kind and id name the doer; ``on_behalf_of`` the signed-in person or the patient (``patient:UUID``) for whom an
+    app acts; ``reach`` with which rows; the rest says from where."""
 
     kind: Literal["user", "client", "command", "anonymous"]
     id: str
@@ -14,6 +17,7 @@ class Actor:
     on_behalf_of: str = ""
     request_id: str = ""
     address: str = ""
+    reach: Reach = EVERYTHING
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name or self.id}"
@@ -21,7 +25,12 @@ class Actor:
     @property
     def is_staff(self) -> bool:
         """The hospital's own: in the console, by a command, or by an app that acts for one of its people."""
-        return self.kind in ("user", "command") or bool(self.on_behalf_of)
+        return self.kind in ("user", "command") or (bool(self.on_behalf_of) and self.reach.patient is None)
+
+    @property
+    def holder(self) -> str:
+        """Whose holds and Idempotency-Keys these are: what one patient's app holds is not another patient's."""
+        return self.id if self.reach.patient is None else f"{self.id} {self.on_behalf_of}"
 
 
 def actor_of(request: Any) -> Actor:
@@ -29,14 +38,21 @@ def actor_of(request: Any) -> Actor:
 
     ``request.request_id`` and ``request.client_address`` are set by the request middleware.
     """
-    where = {
+    where: dict[str, Any] = {
         "request_id": getattr(request, "request_id", ""),
         "address": getattr(request, "client_address", ""),
     }
     token = getattr(request, "auth", None)
     user = getattr(request, "user", None)
     if token is not None and hasattr(token, "client_id"):
-        return Actor(kind="client", id=token.client_id, name=token.client_name, on_behalf_of=token.username, **where)
+        return Actor(
+            kind="client",
+            id=token.client_id,
+            name=token.client_name,
+            on_behalf_of=token.on_behalf_of,
+            reach=token.reach,
+            **where,
+        )
     if user is not None and user.is_authenticated:
         return Actor(kind="user", id=str(user.pk), name=user.get_username(), **where)
     return Actor(kind="anonymous", id="", **where)

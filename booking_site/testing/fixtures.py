@@ -20,6 +20,7 @@ from django.utils import translation
 from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
 
+from booking_site.api import failures
 from booking_site.api.clients import issue_token, register
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
@@ -118,6 +119,7 @@ def api_client(token: str) -> APIClient:
 @pytest.fixture(autouse=True)
 def _clear_cache():
     cache.clear()
+    failures._blocked.clear()  # what other tests' failures have blocked
 
 
 @pytest.fixture(autouse=True)

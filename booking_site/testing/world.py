@@ -22,6 +22,7 @@ from appointments import operations
 from appointments.merging import merge
 from appointments.models import Appointment
 from booking_site.accounts.sessions import SessionStore
+from booking_site.api.clients import issue_token
 from booking_site.api.models import ApiClient
 from booking_site.testing.factories import (
     PASSWORD,
@@ -81,6 +82,7 @@ def build() -> World:
         ),
         auditlog=apps.get_model("audit", "AuditLog").objects.first(),
     )
+    issue_token(shared.apiclient, days=1)
     users = {
         "Reception": staff("Reception", first),
         "Scheduler": staff("Scheduler", first),

@@ -15,6 +15,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 from django.urls import reverse
+from oauth2_provider.models import get_access_token_model
 
 from appointments.admin.picking import Picking
 from appointments.models import Appointment, IdempotencyKey
@@ -39,6 +40,7 @@ KEPT = [
     *(User, Group, User.groups.through, Group.permissions.through, StaffProfile.departments.through),
     *(PatientMerge, PatientConsent, IdempotencyKey),  # the latter keeps that a slip was sent
     *(UserSession, Authenticator),
+    *(ApiClient.departments.through, get_access_token_model()),
 ]
 DAY = f"{in_days(20).date()}"
 NEW_YEAR = f"{in_days(366).year}-01-01"
@@ -275,6 +277,10 @@ FOR_ALL = {
     "change a client": ("api_apiclient_change", "apiclient", lambda s: {"name": "Renamed"}),
     "end the sessions of a user": ("auth_user_end_sessions", "user", lambda s: {}),
     "take the second factors of a user away": ("auth_user_remove_factors", "user", lambda s: {}),
+    "end the tokens of clients that are ticked": (
+        "api_apiclient_changelist", "",
+        lambda s: {"action": "revoke_selected", "_selected_action": [str(s.apiclient.pk)]},
+    ),
     # The last: it gives the session a new key, which is taken back with the rest.
     "set a password": ("auth_user_password_change", "user", lambda s: PASSWORDS),
 }  # fmt: skip
@@ -286,7 +292,7 @@ FOR_NOBODY = {
 # What shows something, however it is asked.
 SHOWN = {
     *("index", "jsi18n", "app_list", "autocomplete", "login", "logout", "password_change_done"),
-    *("auth_user_changelist", "auth_group_changelist", "api_apiclient_changelist", "audit_auditlog_changelist"),
+    *("auth_user_changelist", "auth_group_changelist", "audit_auditlog_changelist"),
     *("doctors_department_changelist", "doctors_doctor_changelist", "patients_patient_changelist"),
     *("scheduling_closure_changelist", "scheduling_closure_clock"),
     *("scheduling_schedule_changelist", "scheduling_schedule_dates", "scheduling_visittype_changelist"),
