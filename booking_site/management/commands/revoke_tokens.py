@@ -18,4 +18,4 @@ class Command(BaseCommand):
         if client is None:
             raise CommandError(f"There is no API client with the id {options['client_id']}.")
         count = revoke_tokens(actor=command("revoke_tokens"), client=client)
-        self.stdout.write(f"Ended {count} tokens of {client}.")
+        self.stdout.write(f"Tokens of {client} that ended: {count}.")
