@@ -5,6 +5,7 @@ from booking_site.api.problems import (
     BAD_IDEMPOTENCY_KEY,
     BAD_IF_MATCH,
     BUSY,
+    FIELD_NOT_ALLOWED,
     KEY_REUSED,
     NOT_FOUND,
     PATIENT_NOT_FOUND,
@@ -159,7 +160,7 @@ CALLS = {
         gives=("Location", "ETag"),
         refusals=(
             *(BAD_IDEMPOTENCY_KEY, DOCTOR_MISMATCH, PATIENT_NOT_FOUND, SLOT_NOT_FOUND, *SLOT_UNAVAILABLE, HOLD_EXPIRED),
-            *(DOUBLE_BOOKED, PATIENT_LIMIT, PATIENT_INACTIVE, PATIENT_ERASED, BUSY, KEY_REUSED),
+            *(DOUBLE_BOOKED, PATIENT_LIMIT, PATIENT_INACTIVE, PATIENT_ERASED, BUSY, KEY_REUSED, FIELD_NOT_ALLOWED),
         ),
     ),
     "cancel": Call(

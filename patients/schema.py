@@ -1,6 +1,6 @@
 """The calls about patients, as the OpenAPI document shows them."""
 
-from booking_site.api.problems import BAD_IF_MATCH, BUSY, NOT_FOUND, STALE, Refusal
+from booking_site.api.problems import BAD_IF_MATCH, BUSY, FIELD_NOT_ALLOWED, NOT_FOUND, STALE, Refusal
 from booking_site.api.schema import Call
 from patients.serializers import ConsentsSerializer, PatientRequest, PatientSerializer
 
@@ -87,13 +87,14 @@ CALLS = {
         response=PatientSerializer,
         answer=PATIENT,
         gives=("Location", "ETag"),
-        refusals=(DUPLICATE, BUSY),
+        refusals=(FIELD_NOT_ALLOWED, DUPLICATE, BUSY),
     ),
     "partial_update": Call(
         id="changePatient",
         summary="Change a patient",
         description="Only the fields that are sent. With `If-Match`, only if nobody has changed the record meanwhile. "
-        "A record that has been merged is not changed any more: the error names the one to change.",
+        "A record that has been merged is not changed any more: the error names the one to change. An app that acts "
+        "for a patient may set `email`, `phone`, `preferred_language` and the reminders.",
         request=PatientRequest,
         partial=True,
         body={"phone": "+49 30 5550 200", "remind_by_sms": True},
@@ -101,6 +102,6 @@ CALLS = {
         answer=PATIENT | {"phone": "+49 30 5550 200", "remind_by_sms": True},
         takes=("IfMatch",),
         gives=("ETag",),
-        refusals=(BAD_IF_MATCH, NOT_FOUND, DUPLICATE, MERGED, ERASED, BUSY, STALE),
+        refusals=(FIELD_NOT_ALLOWED, BAD_IF_MATCH, NOT_FOUND, DUPLICATE, MERGED, ERASED, BUSY, STALE),
     ),
 }

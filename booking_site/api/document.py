@@ -17,22 +17,33 @@ Search free slots, hold one while the patient fills in a form, book, move and ca
 
     curl -u "$CLIENT_ID:$CLIENT_SECRET" -d grant_type=client_credentials -d scope="slots:read" .../oauth/token
 
+A client may be limited to departments, and an app may act for one person or one patient. What lies outside is answered
+as if it were not there: a 404, an empty list. See `Patients` for tokens of patients.
+
 **Values.** JSON in UTF-8; instants in ISO 8601 with an offset; dates `YYYY-MM-DD` and times `HH:MM:SS` on the wall
 clock of the site; names and texts come back exactly as they were sent. Unknown fields and filters are refused.
 
 **Lists.** Small lists have pages by number, with `count`, `next`, `previous` and `results`. Slots and appointments are
-paged by `cursor`: follow `next` until it is null. At most 200 rows a page.
+paged by `cursor`: follow `next` until it is null. At most 200 rows a page. They hold what the caller may see.
 
 **Errors** are problem documents (RFC 9457, `application/problem+json`). Programs go by `code`; `errors` names the
 fields. A method that an address does not have is a 405 with `Allow`, an unknown address a 404; both are problem
 documents too.
+
+**Limits.** So many requests a minute for each client, for each patient whom it acts for, and so many failures to
+authenticate for each address: beyond, 429 with `Retry-After`. A body is nested 32 levels deep at most.
 
 **Safe repetition.** After a lost answer repeat the request with the same `Idempotency-Key`. 409 with the code `busy`,
 429 and 503 carry `Retry-After`.
 """
 TAGS = [
     {"name": "Doctors", "description": "Who sees patients, and in which department."},
-    {"name": "Patients", "description": "Registering, finding and changing patients."},
+    {
+        "name": "Patients",
+        "description": "Registering, finding and changing patients; tokens for apps in the hands of patients. A client "
+        "that is limited to departments sees those who have or have had an appointment there and those whom it has "
+        "registered itself, and gives no record numbers.",
+    },
     {"name": "Slots", "description": "Kinds of visits, free seats, and holding one for a moment."},
     {"name": "Appointments", "description": "Booking, moving and cancelling."},
     {"name": "Health", "description": "For load balancers and monitoring. No token needed."},
@@ -60,7 +71,9 @@ def _security() -> Json:
             "type": "oauth2",
             "description": "`POST /oauth/token` (form-encoded, RFC 6749) gives an access token. Client credentials are "
             "for backends: authenticate with HTTP Basic, `grant_type=client_credentials`. The authorization code grant "
-            "with PKCE (S256) is for apps that act for a signed-in person, whose own permissions limit the token too. "
+            "with PKCE (S256) is for apps that act for a signed-in person, whose own permissions and place of work "
+            "limit the token too; its refresh tokens are good once, and one that comes twice ends all that came of it. "
+            "`POST /oauth/revoke` ends a token from the next call on. After too many failures from an address: 429. "
             'Errors of this endpoint have the form that RFC 6749 asks for: `{"error": "invalid_client"}`.',
             "flows": {
                 "clientCredentials": token,

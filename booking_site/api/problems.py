@@ -39,6 +39,7 @@ EVERY_CALL = (
 )
 BODY = (
     Refusal(400, "malformed_json", "The body is not valid JSON: unexpected end of data: line 1 column 15 (char 14)."),
+    Refusal(400, "malformed_json", "The body is nested deeper than 32 levels.", name="nested_too_deep"),
     Refusal(400, "not_an_object", "The body must be a JSON object."),
     Refusal(400, "repeated_key", "The body repeats a key."),
     Refusal(400, "invalid", "slot: There is no such field.", field="slot", field_code="unknown_field"),
@@ -59,6 +60,7 @@ CURSORS = (
 )
 NOT_FOUND = Refusal(404, "not_found", "There is no doctor with this id.")
 PATIENT_NOT_FOUND = Refusal(404, "patient_not_found", "There is no patient with this id.")
+FIELD_NOT_ALLOWED = Refusal(403, "field_not_allowed", "This access token may not set mrn.")
 BAD_IDEMPOTENCY_KEY = Refusal(
     400,
     "invalid",

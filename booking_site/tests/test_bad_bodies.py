@@ -236,6 +236,25 @@ def test_slots_doctors_and_patients_that_cannot_be_booked(api):
     assert AvailableSlot.objects.get(pk=free.pk).status == "available"
 
 
+# --- depth ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+@pytest.mark.parametrize("call", WRITES)
+def test_a_body_is_nested_so_deep_and_no_deeper(api, call, pair):
+    """The object at the top is the first level."""
+    opening = pair[0] if pair == "[]" else '{"a":'
+
+    def nested(levels):
+        inner = opening * (levels - 2) + pair + pair[1] * (levels - 2)
+        return post_raw(api, call, b'{"reason":' + inner.encode() + b"}")
+
+    assert "nested" not in check(nested(32), 400, code="invalid")["detail"]
+    for levels in (33, 1000, 5000):
+        check(nested(levels), 400, code="malformed_json")
+    assert check(nested(33), 400)["detail"] == "The body is nested deeper than 32 levels."
+
+
 # --- sizes, over real HTTP ----------------------------------------------------------------------------------------
 
 
