@@ -346,6 +346,7 @@ def main() -> None:
         for number, operation in enumerate(found):
             share = (given.calls - forms) // len(found) + (number < (given.calls - forms) % len(found))
             fuzzer.fuzz(operation, share, given.seed + 100 * number)
+            print(f"{fuzzer.sent} calls, {operation.label}: {len(fuzzer.wrong)} wrong so far", file=sys.stderr)
         fuzzer.oauth(given.calls - fuzzer.sent)
         seconds = time.monotonic() - began
     errors = sum(count for status, count in fuzzer.statuses.items() if status >= 500)

@@ -7,7 +7,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Exists, F, Func, OuterRef, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Concat, Upper
 from django.utils.translation import get_language_info, gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -73,7 +73,7 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.filter(pk__in=Patient.objects.filter(appointments__doctor=scope.doctor).order_by().values("pk"))
 
     def within(self, reach: Reach) -> "PatientQuerySet":
-        """Those whom a caller of the API may see and change. A record that has been merged goes with the one that
+        """Those whom a caller of the API may see and change. Of a record that has been merged, ask by the one that
         answers for it.
 
         An app that acts for a patient: that patient. One that acts for a person: those whom the person sees in the
@@ -83,11 +83,11 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         if reach.is_every_patient:
             return self
         if reach.patient is not None:
-            return self.filter(Q(pk=reach.patient) | Q(merged_into=reach.patient))
+            return self.filter(pk=reach.patient)
         if reach.person.is_nothing:
             return self.none()
         found = self.seen_by(reach.person)
-        return found if reach.client.everything else found.filter(_known_to(reach))
+        return found if reach.client.everything else found.filter(pk__in=_known_to(reach))
 
     def surviving(self) -> "PatientQuerySet":
         """Without the records that have been merged into others, and without those that have been erased."""
@@ -99,13 +99,12 @@ def full_name(first_name: str, last_name: str) -> str:
     return f"{first_name} {last_name}".strip() or gettext("Erased patient")
 
 
-def _known_to(reach: Reach) -> Q:
-    """See ``within``. Row by row along the indexes: a patient's own appointments, the records merged into it."""
-    answers = Coalesce(OuterRef("merged_into"), OuterRef("pk"))
-    of_one = Q(pk=answers) | Q(merged_into=answers)
-    visited = Patient.objects.order_by().filter(pk=answers, appointments__department__in=reach.client.departments)
-    registered = Patient.objects.order_by().filter(of_one, registrations__client=reach.registrar)
-    return Q(Exists(visited)) | Q(Exists(registered))
+def _known_to(reach: Reach) -> models.QuerySet:
+    """See ``within``. One list of keys: PostgreSQL reads it whole for a list of patients, and looks up a single patient
+    by that key alone."""
+    visited = Patient.objects.order_by().filter(appointments__department__in=reach.client.departments)
+    registered = Patient.objects.order_by().filter(registrations__client=reach.registrar)
+    return visited.values("pk").union(registered.values(key=Coalesce("merged_into_id", "id")))
 
 
 def answering(pk: Any) -> models.Subquery:

@@ -47,6 +47,18 @@ class PatientViewSet(RowViewSet):
         record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
         return self.respond(row, headers={"Content-Location": f"/api/v1/patients/{row['id']}"})
 
+    def get_object(self) -> Patient:
+        """The record of the address itself: changing one that has been merged is refused by name. Whether it is within
+        reach is asked of the one that answers for it."""
+        key = self.kwargs["pk"]
+        within = Patient.objects.within(self.reach)
+        if not self.reach.is_every_patient and not within.filter(pk=answering(key)).exists():
+            raise self.not_found()
+        found = self.filter_queryset(self.get_queryset()).filter(pk=key).first()
+        if found is None:
+            raise self.not_found()
+        return found
+
     def consents(self, request: Any, pk: Any) -> Response:
         """The history of a record's own consents."""
         row = self.row(answering(pk))

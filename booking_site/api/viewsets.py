@@ -66,14 +66,6 @@ class RowViewSet(GenericViewSet):
             raise self.not_found()
         return row
 
-    def get_object(self) -> Any:
-        """The record of the address itself, to be changed."""
-        rows = self.filter_queryset(self.within(self.get_queryset()))
-        found = rows.filter(pk=self.kwargs["pk"]).first()
-        if found is None:
-            raise self.not_found()
-        return found
-
     def not_found(self) -> NotFound:
         """The same for what is out of reach as for what is nowhere."""
         return NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
