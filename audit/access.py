@@ -59,6 +59,7 @@ def patient_token_issued(actor: Actor, patient_id: Any, scope: str, expires: dat
     write(
         actor=actor,
         action="patient.token_issued",
+        patient_id=patient_id,
         object_type="patient",
         object_id=patient_id,
         details={"new": new},
