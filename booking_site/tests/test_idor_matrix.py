@@ -68,6 +68,7 @@ MATRIX = {
         },
     ),
     "getPatient": Row(ALL, {"id": PATIENT}),
+    "listConsents": Row(ALL, {"id": PATIENT}),
     "registerPatient": Row("UDR", sends={"first_name": "Ada", "last_name": "Byron", "dob": "1980-02-29"}),
     "changePatient": Row("UDPR", {"id": PATIENT}, sends={"email": "new@mail.example"}),
     "issuePatientToken": Row("UD", {"patient_id": PATIENT}, sends={"scopes": ["patients:read"]}),
@@ -98,7 +99,7 @@ VALUES = {
         *("first_name", "last_name", "email", "phone", "dob", "insurance_provider", "insurance_id", "mrn"),
         *("preferred_language", "remind_by_email", "remind_by_sms", "remind_by_phone", "is_active"),
         *("reason", "doctor_id", "requested_datetime", "hold_token", "is_urgent", "cancellation_code", "minutes"),
-        "scopes",
+        *("scopes", "consent_source"),
     },
 }
 SETS = {"none": [], "all": list(settings.SCOPES), **{scope: [scope] for scope in settings.SCOPES}}
