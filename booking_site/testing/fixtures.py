@@ -71,7 +71,7 @@ def _make_roles(**kwargs: object) -> None:
     import_module("booking_site.console.migrations.0001_roles").create(apps, None)
     for name in (
         *("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"),
-        "0006_privacy_roles",
+        "0005_privacy_roles",
     ):
         import_module(f"booking_site.console.migrations.{name}").forwards(apps, None)
     VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
