@@ -83,6 +83,8 @@ class Appointment(IdentifiedRecord):
     ``time`` are the department's wall clock; ``time`` is empty where imported history knows the day only.
     """
 
+    of_patient = "patient_id"  # see core.shown
+
     patient = models.ForeignKey(
         Patient, on_delete=models.PROTECT, related_name="appointments", verbose_name=_("patient"), db_index=False
     )

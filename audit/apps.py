@@ -11,7 +11,7 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
-        from audit import access, accounts, patients, privacy, receivers  # noqa: F401 - connects the receivers
+        from audit import access, accounts, patients, privacy, reading, receivers  # noqa: F401 - connects the receivers
 
         post_migrate.connect(_prepare, sender=self)
 

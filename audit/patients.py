@@ -13,20 +13,13 @@ from django.dispatch import receiver
 from appointments import signals as appointments
 from appointments.merging import DUPLICATE, SURVIVOR, Undone
 from audit.models import AuditLog
-from audit.receivers import row, values, write
+from audit.receivers import row, values
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor
 from booking_site.core.trail import Change, Trail, View
 from patients.models import PatientMerge
 
 WHO = ("user_id", "user_kind", "user_name")
-
-
-@receiver(core.record_viewed)
-def viewed(sender: type[Model], actor: Actor, pk: Any, **kwargs: Any) -> None:
-    kind = sender._meta.model_name or ""
-    patient = pk if kind == "patient" else None
-    write(actor=actor, action=f"{kind}.viewed", patient_id=patient, object_type=kind, object_id=pk)
 
 
 @receiver(appointments.patients_merged)

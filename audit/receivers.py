@@ -11,8 +11,10 @@ from django.dispatch import receiver
 
 from appointments import signals as appointments
 from appointments.models import Appointment
+from audit import told
 from audit.masking import masked
 from audit.models import AuditLog
+from audit.subjects import patient_of, subject_of
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor, actor_of
 from booking_site.core.errors import DomainError
@@ -28,6 +30,7 @@ def write(**kwargs: Any) -> None:
 def _add(made: AuditLog) -> None:
     """A plain INSERT, which waits for nobody."""
     made.save(force_insert=True)
+    told.note(made)
 
 
 def row(
@@ -260,12 +263,13 @@ def backup_restored(actor: Actor, file: str, sha256: str, **kwargs: Any) -> None
 def refused(actor: Actor, action: str, error: DomainError, subject: dict[str, str], **kwargs: Any) -> None:
     """A refused operation. The signal comes after its rollback: this row stands by itself and survives."""
     denied = error.status_code == 403
+    appointment_id = subject.get("appointment_id")
     write(
         actor=actor,
         action=action,
         status=AuditLog.Status.DENIED if denied else AuditLog.Status.FAILURE,
-        appointment_id=subject.get("appointment_id"),
-        patient_id=subject.get("patient_id") or subject.get("survivor_id"),
+        appointment_id=appointment_id,
+        patient_id=subject.get("patient_id") or subject.get("survivor_id") or patient_of(appointment_id),
         object_type=action.split(".")[0],
         object_id=next((subject[name] for name in ("appointment_id", "slot_id", "survivor_id") if name in subject), ""),
         details={"code": error.code, **subject},
@@ -278,6 +282,7 @@ def access_denied(actor: Actor, method: str, path: str, code: str, **kwargs: Any
         actor=actor,
         action="access.denied",
         status=AuditLog.Status.DENIED,
+        **subject_of(path),
         details={"method": method, "path": path[:200], "code": code},
     )
 

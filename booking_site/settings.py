@@ -125,6 +125,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "booking_site.middleware.BodyLimitMiddleware",
     "booking_site.errorpages.DatabaseErrorMiddleware",
+    "booking_site.readings.ShownMiddleware",
 ]
 ROOT_URLCONF = "booking_site.urls"
 WSGI_APPLICATION = "booking_site.wsgi.application"

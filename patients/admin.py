@@ -10,11 +10,9 @@ from django.urls import reverse
 from django.utils.html import escape, format_html
 from django.utils.translation import gettext_lazy as _
 
-from booking_site.core.actor import actor_of
 from booking_site.core.admin import RecordAdmin
 from booking_site.core.found import PostedList, PostedSearch
 from booking_site.core.scope import scope_of
-from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import moment_html, short_day_label
 from patients import consents
 from patients.finding import MOST, find
@@ -66,14 +64,11 @@ class PatientAdmin(PostedSearch, RecordAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The form shows the whole record: looking at it is noted. A merged record leads to the one it became, one
-        that has been erased to what is left of it."""
+        """A merged record leads to the one it became, one that has been erased to what is left of it."""
         patient = self.get_object(request, unquote(object_id))
         if patient is not None and self.has_view_permission(request, patient):
             if patient.merged_into_id is not None or patient.erased_at is not None:
                 return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
-            if request.method == "GET":
-                record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)
         return super().change_view(request, object_id, form_url, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> Any:

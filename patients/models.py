@@ -137,6 +137,8 @@ class Patient(IdentifiedRecord):
     source of an import does not tell. An erased record is nobody's any more: what is left of it counts appointments.
     """
 
+    of_patient = "id"  # see core.shown
+
     first_name = models.CharField(_("first name"), max_length=200, blank=True)
     last_name = models.CharField(_("last name"), max_length=200, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)

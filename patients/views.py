@@ -8,7 +8,6 @@ from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
-from booking_site.core.signals import record_viewed
 from patients.filters import PatientFilter
 from patients.models import Patient, PatientConsent, PatientQuerySet, answering
 from patients.schema import CALLS
@@ -42,9 +41,8 @@ class PatientViewSet(RowViewSet):
         return Patient.objects.surviving() if self.action == "list" else Patient.objects.all()
 
     def retrieve(self, request: Any, pk: Any = None) -> Response:
-        """The id of a record that has been merged answers with the one it was merged into. Every reading is noted."""
+        """The id of a record that has been merged answers with the one it was merged into."""
         row = self.row(answering(pk))
-        record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
         return self.respond(row, headers={"Content-Location": f"/api/v1/patients/{row['id']}"})
 
     def get_object(self) -> Patient:

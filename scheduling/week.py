@@ -109,6 +109,13 @@ class Week:
     trouble: str  # why no sessions can be told, or empty
 
     @property
+    def appointments(self) -> list[Any]:
+        """Those that the seats show."""
+        blocks = (block for day in self.days for block in day.blocks)
+        seats = (seat for block in blocks for seat in (*block.seats, *block.taken_off))
+        return [seat.appointment for seat in seats if seat.appointment is not None]
+
+    @property
     def zones(self) -> list[str]:
         return list(dict.fromkeys(department.time_zone for department in self.departments))
 

@@ -32,6 +32,7 @@ from appointments.models import MOMENTS, Appointment, Status
 from appointments.origin import doer_label, source_label
 from appointments.steps import Desk
 from appointments.today import pages as today
+from booking_site.core import shown
 from booking_site.core.admin import RelatedSelectFilter
 from booking_site.core.found import PostedSearch
 from booking_site.core.operations import version_of
@@ -218,7 +219,10 @@ class AppointmentAdmin(PostedSearch, WorklistPages):
             raise PermissionDenied
         object_id = unquote(object_id)
         found = self.get_object(request, object_id)
-        return self.not_found(request) if found is None else found
+        if found is None:
+            return self.not_found(request)
+        shown.note_record(request, Appointment, found)
+        return found
 
     def label(self, appointment: Appointment) -> str:
         when = clock_label(appointment.date, appointment.time, appointment.department.time_zone, appointment.starts_at)

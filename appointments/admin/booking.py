@@ -23,6 +23,7 @@ from appointments.exceptions import (
 from appointments.forms import BookingForm
 from appointments.models import Appointment, IdempotencyKey
 from appointments.refusals import refuse_overlap
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.ids import uuid7
@@ -30,6 +31,7 @@ from booking_site.core.reach import EVERYTHING
 from booking_site.core.scope import scope_of
 from patients.exceptions import PatientErased
 from patients.finding import find
+from patients.models import Patient
 from scheduling import picker
 from scheduling.models import AvailableSlot
 from scheduling.picker import Asked, Whose
@@ -59,7 +61,8 @@ def book_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
 def _shown(model_admin: Any, request: HttpRequest, form: BookingForm, picking: Picking, who: Who) -> HttpResponse:
     if who.patient is not None and picking.slot is not None and "patient" not in picking.troubles:
         _warn(picking, who)
-    shown = pick.context(picking) | {
+    people.note(request, who)
+    context = pick.context(picking) | {
         "form": form,
         "who": who,
         "about_patient": people.about(who.patient) if who.patient else [],
@@ -69,8 +72,8 @@ def _shown(model_admin: Any, request: HttpRequest, form: BookingForm, picking: P
         "is_booking": True,
     }
     if "X-Part" in request.headers:
-        return render(request, "console/book_parts.html", shown)
-    return model_admin.own_page(request, "console/book.html", title=_("Book an appointment"), **shown)
+        return render(request, "console/book_parts.html", context)
+    return model_admin.own_page(request, "console/book.html", title=_("Book an appointment"), **context)
 
 
 def _usual(request: HttpRequest) -> Asked:
@@ -209,6 +212,8 @@ def find_view(request: HttpRequest) -> HttpResponse:
     if request.POST.get("what") == "whose":
         offered = [_offer(one) for one in picker.find_whose(text, scope_of(request.user))]
     elif request.user.has_perm(people.VIEW):
+        found = find(text, people.MOST_FOUND)
+        shown.note_list(request, Patient, found)
         offered = [
             {
                 "value": str(patient.pk),
@@ -216,7 +221,7 @@ def find_view(request: HttpRequest) -> HttpResponse:
                 "name": str(patient),
                 "about": people.about(patient) + ([] if patient.is_active else [str(_("record closed"))]),
             }
-            for patient in find(text, people.MOST_FOUND)
+            for patient in found
         ]
     else:
         raise PermissionDenied

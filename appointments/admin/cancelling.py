@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments import operations
 from appointments.forms import CancelForm
+from appointments.models import Appointment
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import submitted, version_in
 from booking_site.core.errors import DomainError
@@ -47,6 +49,7 @@ def cancel_selected(model_admin: Any, request: HttpRequest, queryset: QuerySet) 
         return None
     form = CancelForm(request.POST if "confirmed" in request.POST else None)
     if not form.is_valid():
+        shown.note_list(request, Appointment, chosen)
         return model_admin.step_page(
             request,
             form,

@@ -18,12 +18,12 @@ from appointments.admin.patient import MERGE, labels, lookalikes, may_open, pati
 from appointments.merging import BOTH, DUPLICATE, FIELDS, GROUPS, SURVIVOR, chosen_by_default, clashes, merge, unmerge
 from appointments.models import Appointment
 from appointments.visits import seen, upcoming
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import ChoiceByAutocomplete
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import version_of
 from booking_site.core.scope import scope_of
-from booking_site.core.signals import record_viewed
 from booking_site.core.wallclock import short_day_label
 from patients.models import Patient, PatientMerge
 
@@ -74,13 +74,13 @@ def merge_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) ->
     form = OtherForm(request.GET if "other" in request.GET else None, site=model_admin.admin_site, patient=patient)
     if not form.is_valid():
         context = {"title": _("Merge %s with another record") % patient, "patient": patient, "form": form}
-        context |= {"similar": lookalikes(patient), "media": model_admin.media + form.media}
+        context |= {"similar": lookalikes(request, patient), "media": model_admin.media + form.media}
         return model_admin.own_page(request, "console/patient_merge_choose.html", **context)
     survivor, duplicate = _in_order(patient, form.cleaned_data["other"], request.GET.get("stays", ""))
     if request.method == "POST":
         return _merged(request, survivor, duplicate)
     for record in (survivor, duplicate):
-        record_viewed.send(sender=Patient, actor=actor_of(request), pk=record.pk)
+        shown.note_record(request, Patient, record)
     return model_admin.own_page(
         request, "console/patient_merge.html", **_preview(request, patient, survivor, duplicate)
     )

@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy as _
 
 from appointments.admin.worklist import contact
 from appointments.visits import age, past, reliability, seen, upcoming
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import CappedPaginator, submitted, version_in
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import save_record, version_of
 from booking_site.core.scope import scope_of
-from booking_site.core.signals import record_viewed
 from booking_site.core.trail import trail_of
 from booking_site.core.wallclock import moment_html
 from patients.duplicates import similar_to
@@ -57,7 +57,7 @@ class NotesForm(forms.Form):
 
 
 def patient_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> HttpResponse:
-    """GET shows the page, and the audit log keeps who looked; POST ``notes`` with ``version`` writes the notes.
+    """GET shows the page; POST ``notes`` with ``version`` writes the notes.
 
     Query: ``upcoming`` and ``past``, the pages of the two lists.
     """
@@ -72,13 +72,12 @@ def patient_page(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) 
         if form.is_valid() and _saved(request, patient, form):
             messages.success(request, _("The notes have been saved."))
             return HttpResponseRedirect(patient_url(patient.pk))
-    else:
-        record_viewed.send(sender=Patient, actor=actor_of(request), pk=patient.pk)
     return model_admin.own_page(request, "console/patient.html", **_context(request, patient, form, may_change))
 
 
 def may_open(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> Any:
-    """The patient; or the answer, when there is none, or another record answers for this one."""
+    """The patient, whom the page will show; or the answer, when there is none, or another record answers for this
+    one."""
     if not request.user.has_perm(VIEW):
         raise PermissionDenied
     patient = model_admin.get_object(request, str(patient_id))
@@ -87,6 +86,7 @@ def may_open(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> A
     if patient.merged_into_id is not None:
         messages.info(request, _("That record has been merged into this one."))
         return HttpResponseRedirect(patient_url(patient.merged_into_id))
+    shown.note_record(request, Patient, patient)
     return patient
 
 
@@ -129,22 +129,26 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
             )
         ]
     if context["may_change"]:
-        shown = request.POST.get("version") if form.is_bound else None
+        given = request.POST.get("version") if form.is_bound else None
         merges = PatientMerge.objects.filter(survivor=patient, undone_at__isnull=True).select_related("duplicate")
-        context |= {"form": form, "version": shown or version_of(patient)}
-        context |= {"similar": lookalikes(patient), "merges": [(each, moment_html(each.merged_at)) for each in merges]}
+        context |= {"form": form, "version": given or version_of(patient)}
+        context |= {"similar": lookalikes(request, patient)}
+        context |= {"merges": [(each, moment_html(each.merged_at)) for each in merges]}
+        shown.note_patients(request, Patient, [each.duplicate_id for each, _merged_at in context["merges"]])
     if may_change or context["may_see_log"]:
         context |= _trail(patient)
     return context
 
 
-def lookalikes(patient: Patient) -> list[Any]:
+def lookalikes(request: HttpRequest, patient: Patient) -> list[Any]:
     """Candidates (see ``similar_to``) whose records are still their own."""
     found = similar_to(
         *(patient.first_name, patient.last_name, patient.dob, patient.phone, patient.email, patient.mrn),
         exclude=patient.pk,
     )
-    return [each for each in found if each.patient.merged_into_id is None]
+    found = [each for each in found if each.patient.merged_into_id is None]
+    shown.note_patients(request, Patient, [each.patient.pk for each in found])
+    return found
 
 
 def _listed(request: HttpRequest, name: str, label: Any, appointments: Any, scope: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from appointments.forms import OnceForm
 from appointments.models import Appointment
 from appointments.sending import send_slip
 from appointments.slips import slip_of, with_all
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 
@@ -79,7 +80,10 @@ def _found(model_admin: Any, request: HttpRequest, object_id: str) -> Any:
         raise PermissionDenied
     seen = model_admin.get_object(request, unquote(object_id))
     found = with_all(Appointment.objects.filter(pk=seen.pk)).first() if seen else None
-    return model_admin.not_found(request) if found is None else found
+    if found is None:
+        return model_admin.not_found(request)
+    shown.note_record(request, Appointment, found)
+    return found
 
 
 def _page(model_admin: Any, request: HttpRequest, appointment: Appointment, form: SendForm) -> HttpResponse:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from appointments.exceptions import AppointmentNotFound
 from appointments.models import Appointment, Status
 from appointments.steps import STEPS, may_take, why_not_missed
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError, Invalid
 from booking_site.core.operations import version_of
@@ -51,6 +52,7 @@ def step_page(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRes
     appointment = model_admin.get_object(request, str(appointment.pk))
     done = step.done % model_admin.label(appointment)
     if _wants_json(request):
+        shown.note_record(request, Appointment, appointment, is_answer=True)
         return JsonResponse(described(appointment) | {"detail": done})
     messages.success(request, done)
     return _back(request, appointment)

@@ -22,6 +22,7 @@ from appointments.forms import OnceForm, choice, reason_field
 from appointments.models import LIVE, Appointment, Status
 from appointments.steps import ATTEND
 from appointments.walkins import free_today, seats_today, today_of, walk_in
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.ids import uuid7
@@ -126,7 +127,7 @@ def walk_in_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         note="" if "overbook" in form.fields else _("Who may overbook: %s.") % who_may_overbook(),
         live_fields=" ".join(CHOICES),
         errors=form.errors or (_is_sent(request) and who.is_new and (who.new.errors or who.candidates)),
-        **_shown(form, who),
+        **_shown(request, form, who),
         **_live(request, {name: form[name].value() for name in CHOICES}),
     )
 
@@ -184,8 +185,9 @@ def _come(request: HttpRequest, form: WalkInForm, who: Who) -> Appointment | Non
     return None
 
 
-def _shown(form: WalkInForm, who: Who) -> dict[str, Any]:
+def _shown(request: HttpRequest, form: WalkInForm, who: Who) -> dict[str, Any]:
     """What the templates of the booking page show of who is chosen, found or to be registered."""
+    people.note(request, who)
     return {
         "who": who,
         "picking": {"troubles": {"patient": form.errors.get("patient", []), "registered": form.registered}},
@@ -216,7 +218,8 @@ def _live(request: HttpRequest, typed: dict[str, Any]) -> dict[str, Any]:
     where = chosen["department"] or chosen["doctor"]
     scope = scope_of(request.user)
     seats = _seats(scope, *(chosen[name] for name in ("department", "doctor", "visit_type"))) if where else []
-    today = today_of(chosen["patient"]) if chosen["patient"] else []
+    today = list(today_of(chosen["patient"])) if chosen["patient"] else []
+    shown.note_patients(request, Appointment, [one.patient_id for one in today])
     back = f"{reverse('admin:walk_in')}?patient={chosen['patient']}"
     return {
         "today": [_told(one, scope) for one in today],

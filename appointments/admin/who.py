@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from appointments.forms import NewPatientForm
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import Conflict, DomainError
 from booking_site.core.operations import save_record
@@ -78,6 +79,12 @@ def read(request: HttpRequest, key: uuid.UUID) -> Who:
     elif who.text and patient is None and may_see and not who.is_new and "X-Part" not in request.headers:
         who.found, who.is_searched = find(who.text, MOST_FOUND), True
     return who
+
+
+def note(request: HttpRequest, who: Who) -> None:
+    """Who is shown: chosen, found, or perhaps the same person."""
+    people = [*([who.patient] if who.patient else []), *who.found, *(one.patient for one in who.candidates)]
+    shown.note_patients(request, Patient, [one.pk for one in people], although_none=who.is_searched)
 
 
 def register(request: HttpRequest, who: Who, key: uuid.UUID) -> Patient | None:

@@ -21,6 +21,7 @@ from appointments.idempotency import Idempotency
 from appointments.models import Appointment
 from appointments.rebooking import AT_ONCE, Left, Move, in_line, propose, rebook_all
 from appointments.steps import may_rebook
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import ReadOnlyAdmin, version_in
 from booking_site.core.errors import DomainError
@@ -83,15 +84,16 @@ class WorklistPages(ReadOnlyAdmin):
 
     def worklist_view(self, request: HttpRequest) -> HttpResponse:
         _check(request)
-        shown = Paginator(_chosen(request), PER_PAGE).get_page(request.GET.get("page"))
-        listed = list(shown.object_list)
+        page = Paginator(_chosen(request), PER_PAGE).get_page(request.GET.get("page"))
+        listed = list(page.object_list)
+        shown.note_list(request, Appointment, listed)
         found = self._seen_alternatives(request, alternatives(listed))
         names = _visit_types()
         return self.own_page(
             request,
             "console/worklist.html",
             title=_("Appointments that need a new time"),
-            page=shown,
+            page=page,
             waiting=[_waiting(one, found.get(one.pk, []), names) for one in listed],
             filters=_filters(request),
             query=_query(request.GET),
@@ -190,6 +192,7 @@ class WorklistPages(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:appointments_appointment_rebooking_report"))
         total = _chosen(request).count()
         listed = list(_chosen(request)[:AT_ONCE])
+        shown.note_list(request, Appointment, listed)
         moves, left = propose(listed)
         return self.own_page(
             request,
@@ -213,6 +216,7 @@ class WorklistPages(ReadOnlyAdmin):
         keys = [key for key, _about in (*report["moved"], *report["left"])]
         seen = self.seen(request, Appointment.objects.select_related("patient", "doctor", "department"))
         known = seen.in_bulk(keys)
+        shown.note_list(request, Appointment, known.values())
         by_key = {str(key): appointment for key, appointment in known.items()}
         return self.own_page(
             request,

@@ -8,9 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments.models import Status
+from appointments.models import Appointment, Status
 from appointments.today.choosing import REMEMBERED, Person, chosen_by
 from appointments.today.rows import VisitRow, day_of, visits_of
+from booking_site.core import shown
 from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import day_label, moment_label, time_label
 
@@ -23,6 +24,7 @@ def day_sheet_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     scope = scope_of(user)
     chosen = chosen_by(request.GET, request.session.get(REMEMBERED), scope)
     visits = [visit for visit in visits_of(day_of(chosen.choice, scope)) if visit.status != Status.CANCELLED]
+    shown.note_patients(request, Appointment, (visit.patient for visit in visits))
     return model_admin.own_page(
         request,
         "console/day_sheet.html",

@@ -25,6 +25,7 @@ from appointments.today.choosing import FILTERS, REMEMBERED, Choice, Chosen, Per
 from appointments.today.day_sheet import day_sheet_page
 from appointments.today.listing import PASSED, list_of, queue_of
 from appointments.today.rows import Day, day_of, stamp_of
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError, Invalid, NotAllowed
 from booking_site.core.operations import version_of
@@ -56,7 +57,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         request.session[REMEMBERED] = choice.remembered
     board = _board(request, choice, day_of(choice, scope), chosen.people)
     parts = _parts(request, choice, board)
-    shown = {column["id"] for section in board.sections for column in section.columns}
+    columns = {column["id"] for section in board.sections for column in section.columns}
     idle = [one for one in chosen.people if one.id and one.is_active and one.department_id == choice.department]
     return {
         "chosen": chosen,
@@ -69,7 +70,7 @@ def today_context(request: HttpRequest) -> dict[str, Any]:
         "as_board": choice.query(view="board"),
         "as_list": choice.query(view="list"),
         "sheet": choice.query(),
-        "idle": [one.name for one in idle if one.id not in shown],
+        "idle": [one.name for one in idle if one.id not in columns],
         "zones": [section.zone for section in board.sections],
         "legend": [(kind, *KINDS[kind]) for kind in (*VISIBLE, "closed")],
         "filters": _filters(choice),
@@ -101,12 +102,14 @@ def _parts(request: HttpRequest, choice: Choice, board: Board) -> dict[str, Any]
         "see_names": request.user.has_perm(NAMES),
         "may_book": request.user.has_perm("appointments.add_appointment"),
     }
+    items = [row for group in context["queue"] for row in group["rows"]]
     pieces = {
         "counts": render_to_string("console/today_counts.html", context),
         "queue": render_to_string("console/today_queue.html", context),
     }
     if choice.view == "list":
         context |= {"groups": list_of(board, choice, request.user)}
+        items += [row for group in context["groups"] for row in group["rows"]]
         pieces["list"] = render_to_string("console/today_list.html", context)
         drawn = []
     else:
@@ -121,6 +124,9 @@ def _parts(request: HttpRequest, choice: Choice, board: Board) -> dict[str, Any]
             }
             for section in board.sections
         ]
+        items += [item for section in drawn for item in section["items"]]
+    visits = (board.visits.get(item["key"]) for item in items)
+    shown.note_patients(request, Appointment, (visit.patient for visit in visits if visit is not None))
     return {"pieces": pieces, "sections": drawn, "now": int(timezone.now().timestamp() * 1000)}
 
 
@@ -233,6 +239,7 @@ def panel_page(model_admin: Any, request: HttpRequest, key: uuid.UUID) -> HttpRe
     if appointment is None:
         model_admin.sees(request, [key])  # tells the audit log of one that is there, but not for this person
         return _refused(AppointmentNotFound())
+    shown.note_record(request, Appointment, appointment)
     see_names = request.user.has_perm(NAMES)
     if not see_names:
         appointment.patient = Patient(pk=appointment.patient_id)

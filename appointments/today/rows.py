@@ -71,6 +71,7 @@ class VisitRow(NamedTuple):
     cancelled_at: dt.datetime | None
     no_show_at: dt.datetime | None
     updated_at: dt.datetime
+    patient: uuid.UUID
     first_name: str
     last_name: str
     born: dt.date | None
@@ -86,7 +87,7 @@ VISIT = (
     *SEAT,
     *("status", "slot", "slot__visit_type__name", "slot__schedule__room", "reason", "is_urgent"),
     *("needs_new_time_since", "checked_in_at", "started_at", "completed_at", "cancelled_at", "no_show_at"),
-    *("updated_at", "patient__first_name", "patient__last_name", "patient__dob"),
+    *("updated_at", "patient", "patient__first_name", "patient__last_name", "patient__dob"),
 )
 
 

@@ -72,7 +72,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
             headers["WWW-Authenticate"] = f'{challenge}, error="{code}"' if code == "invalid_token" else challenge
         if (wait := getattr(error, "wait", None)) is not None:
             headers["Retry-After"] = str(math.ceil(wait))
-        if status in (403, 404):
+        if status in (401, 403, 404):
             _announce(context["view"], request, status, code)
     body = problem(status=status, code=code, detail=detail, instance=request.path, errors=errors)
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)

@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from booking_site.api.serializers import UUID_PATTERN, RowSerializer
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import version_of
 from booking_site.core.reach import Reach
@@ -50,8 +51,10 @@ class RowViewSet(GenericViewSet):
         return self.serializer_class.read(self.within(self.get_queryset()))
 
     def list(self, request: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(self.filter_queryset(self.rows()))
-        return self.get_paginated_response([self.serializer_class.finish(row) for row in page or []])
+        rows = self.filter_queryset(self.rows())
+        page = self.paginate_queryset(rows) or []
+        shown.note_list(request, rows.model, page)
+        return self.get_paginated_response([self.serializer_class.finish(row) for row in page])
 
     def retrieve(self, request: Any, pk: Any = None) -> Response:
         return self.answer(pk)
@@ -71,6 +74,8 @@ class RowViewSet(GenericViewSet):
         return NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
 
     def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        model, is_read = self.get_queryset().model, self.request.method in ("GET", "HEAD")
+        shown.note_record(self.request, model, row, is_answer=not is_read)
         etag = f'"{version_of(row)}"'
         if self.request.method == "GET" and etag in _etags(self.request.headers.get("If-None-Match", "")):
             return Response(status=304, headers={"ETag": etag, **(headers or {})})

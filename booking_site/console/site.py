@@ -22,14 +22,15 @@ from booking_site.accounts.forms import SignInForm
 from booking_site.accounts.views import OwnPasswordView, SignInView
 from booking_site.console.desk import ways
 from booking_site.console.signing_in import is_script, refuse_script, sign_in_again
-from booking_site.core import signals
+from booking_site.core import shown, signals
 from booking_site.core.actor import actor_of
 from booking_site.core.found import PostedSearch
 from booking_site.core.scope import NO_PLACE, is_without_place, scope_of
 
 
 class LabelledAutocomplete(AutocompleteJsonView):
-    """Results are labelled as the admin of their model says. What is typed comes by POST, of people by nothing else."""
+    """Results are labelled as the admin of their model says, and whom they show is noted. What is typed comes by POST,
+    of people by nothing else."""
 
     def post(self, request: HttpRequest) -> Any:
         if any("\x00" in text for pair in request.POST.lists() for text in pair[1]):
@@ -43,6 +44,11 @@ class LabelledAutocomplete(AutocompleteJsonView):
         if is_refused and of_people.has_view_permission(request):
             return HttpResponseNotAllowed(["POST"])
         return super().get(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        shown.note_list(self.request, self.model_admin.model, context["object_list"])
+        return context
 
     def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
         label = getattr(self.model_admin, "option_label", str)

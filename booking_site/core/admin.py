@@ -19,6 +19,7 @@ from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.errors import DomainError
 from booking_site.core.operations import save_record, version_of
@@ -114,7 +115,15 @@ class ConsoleAdmin(ScopedAdmin):
         if request.method == "POST" and request.POST.get("action", "") not in ("", *self.get_actions(request)):
             raise PermissionDenied  # an action that is not offered to this person
         title = capfirst(str(self.opts.verbose_name_plural))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        answer = super().changelist_view(request, {"title": title, **(extra_context or {})})
+        if (listed := (getattr(answer, "context_data", None) or {}).get("cl")) is not None:
+            shown.note_list(request, self.model, listed.result_list)
+        return answer
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if (record := context.get("original")) is not None:
+            shown.note_record(request, self.model, record)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -2,8 +2,13 @@
 
 ``record_saved``: a plain record (department, doctor, patient) was registered or changed; inside the transaction.
     sender: the model; actor: Actor; instance; changes: ``{field: (old, new)}``; created: bool
-``record_viewed``: somebody was shown a record that is about a person; inside the request that showed it.
-    sender: the model; actor: Actor; pk: the record's key
+``record_viewed``: somebody is shown a record that is about a patient; before the answer is sent. See core.shown.
+    sender: the model; actor: Actor; pk: the record's key; patient_id: of whom (without it the record is the patient's
+    own); patient_ids: of other patients on the same page; page: its name, or "api"; is_answer: bool, whether it answers
+    something that was done with the record
+``records_listed``: somebody is shown a list of records that are about patients; before the answer is sent, once for it.
+    sender: the model; actor: Actor; patient_ids: set of all whom the list shows; page; filters: ``{name: value}``, with
+    "..." for what is not kept
 ``trail_wanted``: a page asks what the audit log tells of records; who keeps one answers with a core.trail.Trail.
     sender: the model; keys: of the records; limit: int, of changes and of views each
 ``log_wanted``: an export asks for all that the audit log has on records; who keeps one answers with its rows.
@@ -28,6 +33,7 @@ from django.dispatch import Signal
 
 record_saved = Signal()
 record_viewed = Signal()
+records_listed = Signal()
 trail_wanted = Signal()
 log_wanted = Signal()
 retention_applied = Signal()

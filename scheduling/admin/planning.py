@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from booking_site.core import shown
 from booking_site.core.admin import ReadOnlyAdmin, version_in
 from booking_site.core.errors import Conflict, DomainError
 from booking_site.core.operations import check_version, in_transaction, version_of
@@ -173,8 +174,10 @@ class PlanAdmin(ReadOnlyAdmin):
                 "doctor__name",
                 "visit_type__name",
             ),
-            *("appointments__patient__first_name", "appointments__patient__last_name"),
+            *("appointments__patient__first_name", "appointments__patient__last_name", "appointments__patient"),
         )[: LISTED + 1]
+        booked: Any = AvailableSlot._meta.get_field("appointments").related_model
+        shown.note_patients(request, booked, [row[-1] for row in rows[:LISTED]])
         may_open = request.user.has_perm("appointments.view_appointment")
         return {
             "rows": [
@@ -185,7 +188,7 @@ class PlanAdmin(ReadOnlyAdmin):
                     "visit_type": kind,
                     "patient": f"{first} {last}",
                 }
-                for pk, day, clock, zone, moment, doctor, kind, first, last in rows[:LISTED]
+                for pk, day, clock, zone, moment, doctor, kind, first, last, _patient in rows[:LISTED]
             ],
             "more": max(slots.count() - LISTED, 0) if len(rows) > LISTED else 0,
             "elsewhere": all_slots.count() - slots.count(),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
+from booking_site.core import shown
 from booking_site.core.admin import ChoiceByAutocomplete, ConsoleAdmin
 from booking_site.core.scope import scope_of
 from booking_site.core.wallclock import day_label
@@ -83,14 +84,17 @@ def week_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
         user = request.user
         see_appointments = user.has_perm("appointments.view_appointment")
         see_patients = user.has_perm("patients.view_patient")
+        week = week_of(
+            doctor,
+            monday,
+            seen=scope_of(user).q(),
+            with_appointments=see_appointments,
+            with_patients=see_patients,
+        )
+        if booked := week.appointments:
+            shown.note_list(request, type(booked[0]), booked)
         context |= {
-            "week": week_of(
-                doctor,
-                monday,
-                seen=scope_of(user).q(),
-                with_appointments=see_appointments,
-                with_patients=see_patients,
-            ),
+            "week": week,
             "see_appointments": see_appointments,
             "see_patients": see_patients,
             "may_book": user.has_perm("appointments.add_appointment"),
