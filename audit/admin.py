@@ -1,40 +1,31 @@
-import json
-import uuid
-from contextlib import suppress
-from datetime import date, datetime, time, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
+"""The audit log in the console: to be searched and read by those who may, and by nothing to be changed."""
 
-from django.conf import settings
-from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+import json
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from audit import criteria, pages
+from audit.days import MomentFilter
+from audit.export import export_page
+from audit.integrity import at_a_glance
 from audit.models import AuditLog
+from booking_site.core import shown
 from booking_site.core.admin import ReadOnlyAdmin
 from booking_site.core.wallclock import moment_html
-from scheduling.days import DayFilter, span_of
 
-KINDS = ["access", "appointment", "apiclient", "department", "doctor", "patient", "slot", "user"]
-
-
-class MomentFilter(DayFilter):
-    """Rows by ``timestamp``, in days of the hospital's own zone."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(value, label) for value, label in super().lookups(request, model_admin) if "next" not in value]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        zone = ZoneInfo(settings.TIME_ZONE)
-        first, last = span_of(self.choice, timezone.now().astimezone(zone).date())
-        if first is not None:
-            queryset = queryset.filter(timestamp__gte=datetime.combine(first, time(), zone))
-        if last is not None and last < date.max:
-            queryset = queryset.filter(timestamp__lt=datetime.combine(last + timedelta(days=1), time(), zone))
-        return queryset
+KINDS = [
+    *("access", "apiclient", "appointment", "appointments", "audit", "closure", "database", "department", "doctor"),
+    *("group", "patient", "patients", "report", "schedule", "slot", "slots", "user", "visittype"),
+]
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -57,22 +48,57 @@ class AuditLogAdmin(ReadOnlyAdmin):
     list_display = ["moment", "action", "outcome", "who", "object_id", "address"]
     list_filter = [MomentFilter, "status", KindFilter]
     search_fields = ["object_id"]  # what makes Django show the search box; see get_search_results
-    search_help_text = _("Id of an appointment, patient, slot or request; name or id of who did it; or an address.")
+    search_help_text = _(
+        "Id of a patient, an appointment or another object; name or id of who did it; an action such as "
+        "patient.viewed; an address; a request id. Several of them find what fits all. No names of patients."
+    )
     sortable_by = ()
     fields = [
         *("moment", "action", "outcome", "who", "user_kind", "user_id", "on_behalf_of"),
-        *("appointment_id", "object_type", "object_id", "request_id", "address", "pretty"),
+        *("appointment_id", "patient_id", "patients", "object_type", "object_id", "request_id", "address", "pretty"),
     ]
-    readonly_fields = ["moment", "outcome", "who", "pretty"]
+    readonly_fields = ["moment", "outcome", "who", "patients", "pretty"]
+
+    def console_urls(self) -> list[Any]:
+        def page(name: str, route: str, view: Any) -> Any:
+            def run(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+                return view(self, request, **kwargs)
+
+            return path(f"audit/{route}", self.admin_site.admin_view(run), name=name)
+
+        return [
+            page("audit_patients", "patients/", pages.find_page),
+            page("audit_patient", "patients/<uuid:patient_id>/", pages.patient_page),
+            page("audit_export", "export/", export_page),
+        ]
+
+    # --- the list ----------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"integrity": at_a_glance(), **(extra_context or {})})
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.replace("\x00", "").strip()
-        if not term:
-            return queryset, False
-        wanted = Q(object_id=term) | Q(user_id=term) | Q(user_name__iexact=term) | Q(request_id=term) | Q(address=term)
-        with suppress(ValueError):
-            wanted |= Q(appointment_id=uuid.UUID(term))
-        return queryset.filter(wanted), False
+        found = criteria.read(search_term)
+        for one in found:
+            queryset = queryset.filter(one.where)
+        if any(one.needs_days for one in found) and self._is_any_day(request):
+            queryset = queryset.filter(timestamp__gte=timezone.now() - timedelta(days=criteria.DAYS))
+            text = ngettext(
+                "Looked for within the last %d day. Choose days to look further back.",
+                "Looked for within the last %d days. Choose days to look further back.",
+                criteria.DAYS,
+            )
+            self.message_user(request, text % criteria.DAYS, messages.INFO)
+        return queryset, False
+
+    def _is_any_day(self, request: HttpRequest) -> bool:
+        return MomentFilter(request, {}, self.model, self).span == (None, None)
+
+    # --- one entry ---------------------------------------------------------------------------------------------
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        shown.note_patients(request, AuditLog, context["original"].patient_ids or [])
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("time"))
     def moment(self, row: AuditLog) -> str:
@@ -85,6 +111,10 @@ class AuditLogAdmin(ReadOnlyAdmin):
     @admin.display(description=_("who"))
     def who(self, row: AuditLog) -> str:
         return row.who
+
+    @admin.display(description=_("patients on the list"))
+    def patients(self, row: AuditLog) -> str:
+        return format_html("<pre>{}</pre>", "\n".join(map(str, row.patient_ids))) if row.patient_ids else "-"
 
     @admin.display(description=_("details"))
     def pretty(self, row: AuditLog) -> str:

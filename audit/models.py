@@ -21,6 +21,8 @@ class AuditLog(models.Model):
     the row; ``epoch``, within which transaction ids grow (see AuditEpoch); ``seq``, the order within a transaction.
     """
 
+    of_patient = "patient_id"  # see core.shown
+
     class Status(models.TextChoices):
         SUCCESS = "success", _("success")
         FAILURE = "failure", _("failure")

@@ -12,6 +12,13 @@ from audit.receivers import write
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor
 
+NAMES = {"auditlog": "audit"}  # what actions call a model, where it is not by its name
+
+
+def _kind(model: type[Model]) -> str:
+    name = model._meta.model_name or ""
+    return NAMES.get(name, name)
+
 
 @receiver(core.record_viewed)
 def viewed(
@@ -24,7 +31,7 @@ def viewed(
     is_answer: bool = False,
     **kwargs: Any,
 ) -> None:
-    kind = sender._meta.model_name or ""
+    kind = _kind(sender)
     patient = pk if kind == "patient" else patient_id
     if is_answer and told.is_told(actor.request_id, patient):
         return
@@ -49,7 +56,7 @@ def listed(
     filters: dict[str, str],
     **kwargs: Any,
 ) -> None:
-    kind = sender._meta.model_name or ""
+    kind = _kind(sender)
     details: dict[str, Any] = {"page": page, "patients": len(patient_ids)}
     if filters:
         details["filters"] = filters

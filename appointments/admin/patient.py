@@ -136,6 +136,7 @@ def _context(request: HttpRequest, patient: Patient, form: NotesForm, may_change
         context |= {"merges": [(each, moment_html(each.merged_at)) for each in merges]}
         shown.note_patients(request, Patient, [each.duplicate_id for each, _merged_at in context["merges"]])
     if may_change or context["may_see_log"]:
+        shown.announce(request)  # this look is on the list as well
         context |= _trail(patient)
     return context
 

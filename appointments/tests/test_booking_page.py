@@ -26,7 +26,9 @@ def said(answer) -> list[str]:
 
 
 def last_audit() -> tuple[str, str, str]:
-    row = AuditLog.objects.exclude(action__startswith="user.").latest("timestamp", "id")
+    """Of what was done: then the appointment is shown, which is a row as well."""
+    done = AuditLog.objects.exclude(action__startswith="user.").exclude(action__regex=r"\.(viewed|listed)$")
+    row = done.latest("timestamp", "id")
     return row.action, row.status, row.user_name
 
 

@@ -46,6 +46,7 @@ TAGS = [
     },
     {"name": "Slots", "description": "Kinds of visits, free seats, and holding one for a moment."},
     {"name": "Appointments", "description": "Booking, moving and cancelling."},
+    {"name": "Audit", "description": "Who did what, and who was shown what."},
     {"name": "Health", "description": "For load balancers and monitoring. No token needed."},
 ]
 

@@ -85,8 +85,11 @@ class PageNumberPagination(pagination.PageNumberPagination):
 class KeysetPagination(pagination.BasePagination):
     """``{"next", "previous", "results"}`` and ``count`` only when asked for with ``?count=true``.
 
-    Ordered by (starts_at, id), which an index gives without a sort. A cursor is the key of the row to go on from.
+    Ordered by (``moment``, id), which an index gives without a sort. A cursor is the key of the row to go on from.
+    ``usual``: the order without a choice, with a minus for the latest first.
     """
+
+    moment = usual = "starts_at"
 
     parameters = ("cursor", "page_size", "count", "ordering")
     refusals = CURSORS
@@ -102,7 +105,7 @@ class KeysetPagination(pagination.BasePagination):
         ascending = descending == backwards  # the direction in which the index is walked
         if key is not None:
             queryset = queryset.filter(self._beyond(key, ascending))
-        order = ("starts_at", "id") if ascending else ("-starts_at", "-id")
+        order = (self.moment, "id") if ascending else (f"-{self.moment}", "-id")
         rows = list(queryset.order_by(*order)[: size + 1])
         more, rows = len(rows) > size, rows[:size]
         if backwards:
@@ -117,19 +120,18 @@ class KeysetPagination(pagination.BasePagination):
             body = {"count": self.count} | body
         return Response(body)
 
-    @staticmethod
-    def _beyond(key: tuple[datetime, uuid.UUID], ascending: bool) -> Q:
+    def _beyond(self, key: tuple[datetime, uuid.UUID], ascending: bool) -> Q:
         moment, identifier = key
-        if ascending:
-            return Q(starts_at__gte=moment) & (Q(starts_at__gt=moment) | Q(id__gt=identifier))
-        return Q(starts_at__lte=moment) & (Q(starts_at__lt=moment) | Q(id__lt=identifier))
+        side = "gt" if ascending else "lt"
+        further = Q(**{f"{self.moment}__{side}": moment}) | Q(**{f"id__{side}": identifier})
+        return Q(**{f"{self.moment}__{side}e": moment}) & further
 
-    @staticmethod
-    def _descending(request: Any) -> bool:
-        ordering = request.query_params.get("ordering", "") or "starts_at"
-        if ordering not in ("starts_at", "-starts_at"):
-            raise ValidationError({"ordering": ["ordering must be starts_at or -starts_at."]}, code="invalid")
-        return ordering == "-starts_at"
+    def _descending(self, request: Any) -> bool:
+        ordering = request.query_params.get("ordering", "") or self.usual
+        if ordering not in (self.moment, f"-{self.moment}"):
+            message = f"ordering must be {self.moment} or -{self.moment}."
+            raise ValidationError({"ordering": [message]}, code="invalid")
+        return ordering.startswith("-")
 
     @staticmethod
     def _wants_count(request: Any) -> bool:
@@ -143,9 +145,8 @@ class KeysetPagination(pagination.BasePagination):
             return None
         return replace_query_param(remove_query_param(self.url, "count"), "cursor", cursor)
 
-    @staticmethod
-    def _encode(row: dict[str, Any], *, backwards: bool) -> str:
-        key = orjson.dumps(["p" if backwards else "n", row["starts_at"], row["id"]])
+    def _encode(self, row: dict[str, Any], *, backwards: bool) -> str:
+        key = orjson.dumps(["p" if backwards else "n", row[self.moment], row["id"]])
         return base64.urlsafe_b64encode(key).decode().rstrip("=")
 
     @staticmethod
@@ -184,7 +185,7 @@ class KeysetPagination(pagination.BasePagination):
                 "name": "ordering",
                 "in": "query",
                 "description": "Soonest first, or with a minus latest first.",
-                "schema": {"type": "string", "enum": ["starts_at", "-starts_at"], "default": "starts_at"},
+                "schema": {"type": "string", "enum": [self.moment, f"-{self.moment}"], "default": self.usual},
             },
         ]
 

@@ -1,7 +1,9 @@
-"""The calls of ``/api/v1``. A slash at the end works too."""
+"""The calls of ``/api/v1``, with those that an app brings itself (``api_calls`` of its AppConfig). A slash at the end
+works too."""
 
 from typing import Any
 
+from django.apps import apps
 from django.urls import re_path
 
 from appointments.views import AppointmentViewSet
@@ -36,5 +38,6 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
         (f"appointments/(?P<pk>{UUID_PATTERN})/{step}", AppointmentViewSet, {"post": step.replace("-", "_")})
         for step in ("check-in", "start", "complete", "no-show", "undo")
     ),
+    *(call for app in apps.get_app_configs() for call in getattr(app, "api_calls", list)()),
 ]
 urlpatterns = [re_path(rf"^{pattern}/?\Z", viewset.as_view(actions)) for pattern, viewset, actions in CALLS]

@@ -1,7 +1,7 @@
 """Whose data an answer shows. Pages and calls note it while the answer is made; it is announced once, by one signal for
 each record or list, before the answer is sent (``booking_site.readings.ShownMiddleware``).
 
-A model whose rows are about a patient says where the patient's key is: ``of_patient``, the name of a column.
+A model whose rows are about patients says where the patient's key is: ``of_patient``, the name of a column.
 """
 
 import re
@@ -52,10 +52,9 @@ class Record:
 def note_record(request: Any, model: type[Model], row: Any, *, is_answer: bool = False) -> None:
     """The answer shows this record (an instance, or a row of ``values()``). ``is_answer``: to something that was done
     with it, which has told of it already unless nothing changed."""
-    patient_id = patient_of(model, row)
-    if patient_id is not None:
+    if is_about_patients(model):
         key = row["id"] if isinstance(row, dict) else row.pk
-        _shown(request).records.setdefault((model, key), Record(patient_id, is_answer))
+        _shown(request).records.setdefault((model, key), Record(patient_of(model, row), is_answer))
 
 
 def note_list(request: Any, model: type[Model], rows: Iterable[Any]) -> None:
@@ -76,18 +75,17 @@ def is_about_patients(model: type[Model]) -> bool:
 
 
 def patient_of(model: type[Model], row: Any) -> uuid.UUID | None:
-    """Whom a row is about; None for one of a model that is about no patient."""
-    column = getattr(model, "of_patient", None)
-    if column is None:
-        return None
+    """Whom a row is about, if anybody."""
+    column = model.of_patient  # type: ignore[attr-defined]
     return row[column] if isinstance(row, dict) else getattr(row, column)
 
 
 def announce(request: HttpRequest) -> None:
-    """Tell of all that has been noted. Patients shown beside a record are told of with it."""
+    """Tell of all that has been noted since the last time. Patients shown beside a record are told of with it."""
     shown: Shown | None = getattr(request, "shown", None)
     if shown is None:
         return
+    del request.shown  # type: ignore[attr-defined]
     actor, page = actor_of(request), page_of(request)
     listed = shown.lists
     for (model, key), record in shown.records.items():

@@ -46,6 +46,7 @@ def addresses(world: World) -> Iterator[str]:
         if page in asked:
             yield f"{url}?{asked[page]}"
     yield f"{reverse('admin:index')}?date={day}&department={own.department.pk}&view=list"
+    yield reverse("admin:audit_patient", args=[own.patient.pk])
 
 
 def _row(world: World, page: str) -> Any:

@@ -61,6 +61,7 @@ PLAIN = {
     "today_data": "RSCD",
     "audit_auditlog_changelist": "AD",
     "audit_auditlog_add": "",
+    "audit_patients": "AD",
 }
 # --- pages of a record: who gets them with a row that they see; who sees which row is in ``rows_seen`` ----------------
 OF_A_ROW = {
@@ -105,10 +106,12 @@ POST_ONLY = {
     "appointments_appointment_urgent": ("RSD", 302),
 }
 ASKED = {"today_data": {"date": "2026-11-23"}}  # what a page cannot do without
-POST_ONLY_PLAIN = {"booking_find": "RSD", "booking_release": "RSD", "today_move": "RSCAD-"}  # 405 to those
+POST_ONLY_PLAIN = {  # 405 to those
+    "booking_find": "RSD", "booking_release": "RSD", "today_move": "RSCAD-", "audit_export": "AD",
+}  # fmt: skip
 ELSEWHERE = {  # tested by name below, or in files of their own
     *("login", "logout", "autocomplete", "app_list", "appointments_appointment_rebooking_report"),
-    "today_panel",
+    *("today_panel", "audit_patient"),
 }
 HOSPITAL_WIDE = {"user", "group", "apiclient", "visittype", "auditlog"}
 APPS = {
@@ -248,6 +251,17 @@ def test_an_appointment_on_the_board(world, client, role):
     got = {side: answer(client, page) for side, page in pages.items()}
     seen = SEES.get(letter)
     assert got == {side: "403" if seen is None else "200" if side in seen else "404" for side in SIDES}
+
+
+@pytest.mark.parametrize("role", LETTERS)
+def test_who_looked_at_a_patient(world, client, role):
+    """Who reads the log sees what it tells of anybody, and the names of those patients that they see."""
+    client.force_login(world.users[role])
+    for side in SIDES:
+        patient = world.sides[side].patient
+        response = client.get(reverse("admin:audit_patient", args=[patient.pk]))
+        assert response.status_code == (200 if LETTERS[role] in "AD" else 403)
+        assert (patient.last_name in response.content.decode()) == (LETTERS[role] == "D")
 
 
 @pytest.mark.parametrize("role", LETTERS)

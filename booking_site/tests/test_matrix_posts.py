@@ -298,16 +298,8 @@ SHOWN = {
     *("scheduling_schedule_changelist", "scheduling_schedule_dates", "scheduling_visittype_changelist"),
     *("appointments_appointment_worklist", "appointments_appointment_rebooking_report"),
     *("appointments_appointment_slip", "appointments_appointment_slip_pdf", "appointments_appointment_slip_ics"),
-    *(
-        "patient_export",
-        "booking_find",
-        "booking_state",
-        "walk_in_live",
-        "reports",
-        "day_sheet",
-        "today_data",
-        "today_panel",
-    ),
+    *("booking_find", "booking_state", "walk_in_live", "reports", "day_sheet", "today_data", "today_panel"),
+    *("patient_export", "audit_patients", "audit_patient", "audit_export"),
 }
 
 
@@ -417,7 +409,7 @@ def test_what_shows_something_changes_nothing_whatever_is_sent(world, client):
     own, sent = world.sides["own"], {}
     for act in ACTS.values():
         sent |= act.data(own)
-    rows_of = {"app_list": "auth", "today_panel": own.appointment.pk}
+    rows_of = {"app_list": "auth", "today_panel": own.appointment.pk, "audit_patient": own.patient.pk}
     rows_of |= {page: own.appointment.pk for page in SHOWN if "_slip" in page} | {"patient_export": own.patient.pk}
     for page in SHOWN - {"login", "logout"}:
         url = reverse(f"admin:{page}", args=[rows_of[page]] if page in rows_of else [])

@@ -31,7 +31,7 @@ CANARY = {
     "mrn": "BIRD-7654321",
 }
 NOT_SHOWN = {"login", "logout", "app_list"}
-ASIDE = {"audit_auditlog_changelist", "audit_auditlog_change"}  # hold ids and no names; see audit/tests
+ASIDE = {"audit_auditlog_changelist", "audit_auditlog_change"}  # ids and no names: see audit/tests/test_search.py
 # Show appointments: to those who do not see patients, or in the calendar file, without any name. They are told of too.
 WITHOUT_NAMES = {
     *("appointments_appointment_slip_ics", "today_panel", "today_data", "index", "day_sheet", "scheduling_week"),
@@ -42,7 +42,7 @@ SHOWS = {
         for page in ("add", "cancel", "change", "changelist", "move", "slip", "slip_pdf")
     ),
     *(f"appointments_appointment_{page}" for page in ("rebook_all", "rebooking_report", "worklist")),
-    *("autocomplete", "day_sheet", "index", "patient", "patient_merge", "patients_patient_change"),
+    *("audit_patient", "autocomplete", "day_sheet", "index", "patient", "patient_merge", "patients_patient_change"),
     *("patients_patient_changelist", "scheduling_week", "today_data", "today_panel", "walk_in"),
 }
 REQUEST_ID = "reading-0001"
@@ -110,10 +110,10 @@ def console_pages(world) -> list[tuple[str, str, dict]]:
     for page in sorted(filter(None, addresses())):
         if by_default(page) or page in POST_ONLY or page in NOT_SHOWN or page in ASIDE:
             continue
-        of_a_row = "<" in addresses()[page] or page in ("patient", "patient_merge")
+        of_a_row = "<" in addresses()[page]
         row = []
-        if page == "today_panel":
-            row = [own.appointment.pk]
+        if page in ("today_panel", "audit_patient"):
+            row = [own.appointment.pk if page == "today_panel" else own.patient.pk]
         elif of_a_row:
             kind = model_of(page)
             rows = world.shared if kind in HOSPITAL_WIDE else own
