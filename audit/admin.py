@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from audit import criteria, pages
-from audit.days import MomentFilter
+from audit.days import FROM, TO, MomentFilter
 from audit.export import export_page
 from audit.integrity import at_a_glance
 from audit.models import AuditLog
@@ -77,6 +77,9 @@ class AuditLogAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return super().changelist_view(request, {"integrity": at_a_glance(), **(extra_context or {})})
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup in (FROM, TO) or super().lookup_allowed(lookup, value, request)
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         found = criteria.read(search_term)
         for one in found:
@@ -92,7 +95,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
         return queryset, False
 
     def _is_any_day(self, request: HttpRequest) -> bool:
-        return MomentFilter(request, {}, self.model, self).span == (None, None)
+        return MomentFilter(request, dict(request.GET.lists()), self.model, self).span == (None, None)
 
     # --- one entry ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from audit.status import Integrity, status
+from audit.status import Status, status
 from booking_site.core.wallclock import duration_label, moment_html
 
 LATE = 60  # seconds that a row may wait for its seal before it is worth a warning
@@ -33,7 +33,7 @@ def at_a_glance() -> list[Line]:
     return [_sealed(found), _waiting(found), _verified(found)]
 
 
-def _sealed(found: Integrity) -> Line:
+def _sealed(found: Status) -> Line:
     if found.last_seal_at is None:
         return Line("warning", _("Sealed"), _("nothing yet"))
     rows = ngettext("%(rows)s entry, last", "%(rows)s entries, last", found.sealed_rows)
@@ -42,7 +42,7 @@ def _sealed(found: Integrity) -> Line:
     )
 
 
-def _waiting(found: Integrity) -> Line:
+def _waiting(found: Status) -> Line:
     if not found.unsealed_rows:
         return Line("good", _("Not sealed yet"), _("nothing"))
     rows = ngettext("%(rows)s entry", "%(rows)s entries", found.unsealed_rows) % _counted(found.unsealed_rows)
@@ -53,7 +53,7 @@ def _waiting(found: Integrity) -> Line:
     return Line("warning", _("Not sealed yet"), f"{rows}; {late}")
 
 
-def _verified(found: Integrity) -> Line:
+def _verified(found: Status) -> Line:
     if found.last_verified_at is None:
         return Line("warning", _("Verified"), _("never"))
     if found.last_verified_ok:

@@ -97,7 +97,7 @@ class Line:
 
     looks: Looks
     day: str
-    ways: list[Any]
+    ways: list[str]
 
     @property
     def times(self) -> int:
@@ -142,7 +142,7 @@ def _entries(patient_id: uuid.UUID, first: date | None, last: date | None) -> st
 
 def _line(row: dict[str, Any]) -> Line:
     looks = looks_in(row)
-    return Line(looks=looks, day=day_label(looks.day), ways=[WAYS.get(way, way) for way in looks.ways])
+    return Line(looks=looks, day=day_label(looks.day), ways=sorted({str(WAYS.get(way, way)) for way in looks.ways}))
 
 
 def _fields(row: AuditLog) -> list[str]:
