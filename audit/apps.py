@@ -11,7 +11,15 @@ class AuditConfig(AppConfig):
     verbose_name = _("Audit")
 
     def ready(self) -> None:
-        from audit import access, accounts, patients, privacy, reading, receivers  # noqa: F401 - connects the receivers
+        from audit import (  # noqa: F401 - connects the receivers
+            access,
+            accounts,
+            commands,
+            patients,
+            privacy,
+            reading,
+            receivers,
+        )
 
         post_migrate.connect(_prepare, sender=self)
 

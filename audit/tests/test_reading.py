@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.models import AuditLog
+from audit.tests.full_disk import full_disk
 from booking_site.core import shown
 from booking_site.testing.factories import PatientFactory, SlotFactory, booked, staff
 from booking_site.testing.fixtures import api_client
@@ -122,16 +123,8 @@ def test_what_cannot_be_written_down_is_not_shown(client, make_token):
         (client, reverse("admin:appointments_appointment_slip_pdf", args=[visit.pk])),
     ]
     assert [one.get(url).status_code for one, url in asked] == [200] * 7
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;"
-            "CREATE TRIGGER full_disk BEFORE INSERT ON audit_logs FOR EACH ROW EXECUTE FUNCTION full_disk()"
-        )
-        try:
-            answers = [one.get(url) for one, url in asked]
-        finally:
-            cursor.execute("DROP FUNCTION full_disk CASCADE")
+    with full_disk():
+        answers = [one.get(url) for one, url in asked]
     assert [answer.status_code for answer in answers] == [503] * 7
     assert not any(NAME in answer.content.decode() for answer in answers)
     assert {answer["Retry-After"] for answer in answers} == {"2"}

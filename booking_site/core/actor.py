@@ -1,5 +1,7 @@
 """Who does something: named in every operation, written into every audit row."""
 
+import os
+import pwd
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +11,7 @@ from booking_site.core.reach import EVERYTHING, Reach
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
     """kind and id name the doer; ``on_behalf_of`` the signed-in person or the patient (``patient:UUID``) for whom an
-    app acts; ``reach`` with which rows; the rest says from where."""
+    app acts, or who has started the command; ``reach`` with which rows; the rest says from where."""
 
     kind: Literal["user", "client", "command", "anonymous"]
     id: str
@@ -59,5 +61,13 @@ def actor_of(request: Any) -> Actor:
 
 
 def command(name: str) -> Actor:
-    """The actor of a ``manage.py`` command."""
-    return Actor(kind="command", id=name, name=name)
+    """The actor of a ``manage.py`` command, on behalf of the user of the operating system who has started it."""
+    return Actor(kind="command", id=name, name=name, on_behalf_of=_system_user())
+
+
+def _system_user() -> str:
+    """By the process itself; environment variables say what they like."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run under a number that has no name
+        return str(os.getuid())

@@ -25,6 +25,8 @@
     sender: the function; actor: Actor; patients: int, how many
 ``backup_made``, ``backup_restored``: the database was written to a file, or read from one.
     sender: the function; actor: Actor; file: its name; sha256: of the file, hex
+``records_cleared``: what has served its time was deleted; inside the transaction, once per run.
+    sender: the command; actor: Actor; counts: how many by what they were
 ``access_denied``: somebody was refused by permission.
     sender: the view class; actor: Actor; method, path: str; code: str
 """
@@ -42,4 +44,5 @@ records_imported = Signal()
 demo_loaded = Signal()
 backup_made = Signal()
 backup_restored = Signal()
+records_cleared = Signal()
 access_denied = Signal()
