@@ -64,7 +64,7 @@ class AuditLogAdmin(ReadOnlyAdmin):
             def run(request: HttpRequest, **kwargs: Any) -> HttpResponse:
                 return view(self, request, **kwargs)
 
-            return path(f"audit/{route}", self.admin_site.admin_view(run), name=name)
+            return path(f"audit/auditlog/{route}", self.admin_site.admin_view(run), name=name)
 
         return [
             page("audit_patients", "patients/", pages.find_page),

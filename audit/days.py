@@ -16,6 +16,7 @@ from booking_site.core.admin import other_parameters
 from scheduling.days import DayFilter, span_of
 
 FROM, TO = "from", "to"  # parameters of the list, beside "day"
+PAST = ("today", "week", "past", "all")  # of the choices of days, those that have entries
 
 
 def moments(first: date | None, last: date | None) -> tuple[datetime | None, datetime | None]:
@@ -56,7 +57,7 @@ class MomentFilter(DayFilter):
         return [self.parameter_name, FROM, TO]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(value, label) for value, label in super().lookups(request, model_admin) if "next" not in value]
+        return [(value, label) for value, label in super().lookups(request, model_admin) if value in PAST]
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):

@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 class ShownMiddleware:
     """Announces what the answer shows, before it is sent; when that fails, 503 is sent instead.
 
-    Must come last: next to the page. A redirect shows nothing; "not modified" confirms what somebody has already, and
-    the page that gives it says whether that is to be told.
+    Must come last: next to the page. A redirect shows nothing, nor does an error of ours; "not modified" confirms what
+    somebody has already, and the page that gives it says whether that is to be told.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -26,7 +26,7 @@ class ShownMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if 300 <= response.status_code < 400 and response.status_code != 304:
+        if response.status_code >= 500 or (300 <= response.status_code < 400 and response.status_code != 304):
             return response
         try:
             shown.announce(request)

@@ -427,8 +427,22 @@ PICTURES = [
         role="Auditor",
         name="audit",
         title="The audit log",
-        about="Every operation, done or refused.",
+        about="Every operation, done or refused, and every look at a patient's data; how far it is sealed.",
         way="/admin/audit/auditlog/",
+    ),
+    Picture(
+        role="Auditor",
+        name="audit-find",
+        title="Whose record it is",
+        about="Found by its number or by the exact name and date of birth, without reading the records of patients.",
+        way="/admin/audit/auditlog/patients/",
+    ),
+    Picture(
+        role="Administrator",
+        name="audit-patient",
+        title="Who looked at this patient",
+        about="A line for each person and day: how often, in which lists, where; what was done stands apart.",
+        way=after(PATIENTS, first(PATIENT), first(r"/auditlog/patients/[0-9a-f-]{36}/")),
     ),
     Picture(
         role="Auditor",

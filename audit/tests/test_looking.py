@@ -1,5 +1,6 @@
 """Who looked at this patient: finding the record without reading patients, and what the page tells."""
 
+import re
 import uuid
 from datetime import date, timedelta
 
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.merging import merge
+from audit.looking import about
 from audit.models import AuditLog
 from audit.receivers import write
 from booking_site.core.actor import Actor
@@ -187,6 +189,16 @@ def test_the_page_takes_the_same_queries_however_much_there_is(auditor, patient)
             auditor.get(page_of(patient))
         counts.append(len(queries))
     assert counts[1] == counts[2] <= 14, counts
+
+
+def test_the_newest_entries_about_a_patient_are_found_by_the_indexes_of_patients(patient):
+    """Not by walking through all entries, newest first, in the hope of some."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = AuditLog.objects.filter(about([patient.pk])).order_by("-timestamp", "-id")[:51].explain()
+    assert "_patient_id_timestamp_idx" in plan
+    assert "_patient_ids_idx" in plan
+    assert not re.search(r"using audit_logs_\w+?[0-9r]_timestamp_idx", plan), plan
 
 
 def test_the_page_of_a_patient_leads_there(client, patient):

@@ -18,7 +18,7 @@ from audit.receivers import write
 from booking_site.api.clients import register
 from booking_site.core.actor import Actor
 from booking_site.core.sheets import as_written
-from booking_site.testing.factories import TESTER, PatientFactory, booked, staff
+from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, booked, staff
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:audit_auditlog_changelist")
@@ -88,6 +88,21 @@ def test_each_word_is_an_id_an_action_an_address_an_actor_or_a_request(auditor):
         "%": set(),
     }.items():
         assert found(auditor, text) == {row.pk for row in rows}, text
+
+
+def test_the_history_of_any_record_is_found(client):
+    administrator = staff("Administrator")
+    client.force_login(administrator)
+    doctor = DoctorFactory()
+    of_doctor = told("doctor.updated", object_type="doctor", object_id=doctor.pk)
+    of_user = told("user.updated", object_type="user", object_id=administrator.pk)
+    told("doctor.updated", object_type="doctor", object_id="DOC-other")
+    for page, key, row in (
+        ("doctors_doctor_history", doctor.pk, of_doctor),
+        ("auth_user_history", administrator.pk, of_user),
+    ):
+        listed = client.get(reverse(f"admin:{page}", args=[key]), follow=True).context["cl"].result_list
+        assert [one.pk for one in listed if not one.action.startswith(("audit.", "user.signed"))] == [row.pk]
 
 
 def test_the_id_of_a_request_finds_its_entries(auditor):

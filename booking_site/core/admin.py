@@ -130,7 +130,9 @@ class ConsoleAdmin(ScopedAdmin):
     ) -> HttpResponse:
         if not request.user.has_perm("audit.view_auditlog"):
             raise PermissionDenied
-        query = urlencode({"q": unquote(object_id), "day": "all"})
+        key = unquote(object_id)
+        is_own = isinstance(self.opts.pk, models.UUIDField)  # no other object has it
+        query = urlencode({"q": key if is_own else f"{self.opts.model_name}:{key}", "day": "all"})
         return HttpResponseRedirect(f"{reverse('admin:audit_auditlog_changelist')}?{query}")
 
 
