@@ -8,10 +8,12 @@ import base64
 import json
 import shlex
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
-from django.db.models import Count
+from django.db import transaction
+from django.db.models import Count, Model
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from oauth2_provider.models import get_access_token_model
@@ -19,12 +21,16 @@ from oauth2_provider.models import get_access_token_model
 from appointments.models import LIVE, Appointment
 from booking_site.api.clients import issue_token, register
 from booking_site.api.models import ApiClient
+from booking_site.core.accounts import accounts_told_of
+from booking_site.core.actor import command
+from booking_site.core.signals import record_saved
 from doctors.models import StaffProfile
 from patients.models import Patient
 from scheduling.models import AvailableSlot
 
 ROLES = ("Reception", "Scheduler", "Clinician", "Auditor", "Administrator")
 CLIENT = "demo"
+COMMAND = "serve"  # which makes the accounts
 TOKEN_DAYS = 30
 
 
@@ -53,16 +59,23 @@ def _accounts() -> list[tuple[str, str, str]]:
     for role in ROLES:
         name = f"demo-{role.lower()}"
         password = _password(name)
-        user, created = User.objects.get_or_create(username=name, defaults={"is_staff": True})
-        if created:
-            user.groups.set([Group.objects.get(name=role)])
-            _give_place(user, role)
-        if not _opens(user, password):
-            user.set_password(password)
-            user.save(update_fields=["password"])
+        with accounts_told_of(COMMAND):
+            user, created = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+            if created:
+                user.groups.set([Group.objects.get(name=role)])
+                _give_place(user, role)
+                _tell(user, {"groups": ([], [role])})
+            if not _opens(user, password):
+                user.set_password(password)
+                user.save(update_fields=["password"])
         if user.is_active:
             accounts.append((name, password, role))
     return accounts
+
+
+def _tell(instance: Model, changes: dict[str, tuple[Any, Any]], *, created: bool = False) -> None:
+    actor = command(COMMAND)
+    record_saved.send(sender=type(instance), actor=actor, instance=instance, changes=changes, created=created)
 
 
 def _give_place(user: User, role: str) -> None:
@@ -103,7 +116,9 @@ def _token() -> str:
     """A fresh token of the demo client, with all scopes. Its earlier tokens end."""
     client = ApiClient.objects.filter(name=CLIENT).first()
     if client is None:
-        client, _ = register(CLIENT, list(settings.SCOPES))
+        with transaction.atomic():
+            client, _ = register(CLIENT, list(settings.SCOPES))
+            _tell(client, {"name": (None, client.name), "scopes": (None, client.scopes)}, created=True)
     elif client.scopes != " ".join(settings.SCOPES):
         client.scopes = " ".join(settings.SCOPES)
         client.save(update_fields=["scopes"])
@@ -122,8 +137,8 @@ def _curl(address: str, token: str) -> list[str]:
     if patient is None:
         return []
     body = json.dumps({"patient_id": str(patient.pk), "slot_id": str(slot.pk), "reason": "Check-up"})
-    command = [
+    words = [
         *("curl", "-X", "POST", f"{address}/api/v1/book-appointment"),
         *("-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json", "-d", body),
     ]
-    return ["", "Book an appointment", f"  {shlex.join(command)}"]
+    return ["", "Book an appointment", f"  {shlex.join(words)}"]

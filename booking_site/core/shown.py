@@ -36,8 +36,7 @@ NOT_KEPT = "..."
 
 @dataclass
 class Shown:
-    """``records``: the record by its model and key, and how it was asked for. ``lists``: the patients by the model of
-    the list."""
+    """``records``: by model and key. ``lists``: the patients by the model of the list."""
 
     records: dict[tuple[type[Model], Any], "Record"] = field(default_factory=dict)
     lists: dict[type[Model], set[uuid.UUID]] = field(default_factory=dict)
@@ -88,8 +87,9 @@ def announce(request: HttpRequest) -> None:
     del request.shown  # type: ignore[attr-defined]
     actor, page = actor_of(request), page_of(request)
     listed = shown.lists
+    subjects = {record.patient_id for record in shown.records.values()}
     for (model, key), record in shown.records.items():
-        beside: set[uuid.UUID] = set().union(*listed.values()) - {record.patient_id}
+        beside: set[uuid.UUID] = set().union(*listed.values()) - subjects
         listed = {}
         signals.record_viewed.send(
             sender=model,

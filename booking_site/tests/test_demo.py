@@ -206,6 +206,8 @@ def test_the_demo_accounts_work_somewhere_and_the_clinician_is_a_doctor(small, s
     with transaction.atomic():
         welcome.prepare("http://127.0.0.1:8000")
         scopes = {role: scope_of(User.objects.get(username=f"demo-{role.lower()}")) for role in welcome.ROLES}
+        told = Counter(AuditLog.objects.filter(user_id="serve").values_list("action", flat=True))
+        assert told == {"user.created": 5, "user.updated": 10, "apiclient.created": 1}
         transaction.set_rollback(True)
     everything = [role for role, scope in scopes.items() if scope.everything]
     assert everything == ["Reception", "Scheduler", "Administrator"]

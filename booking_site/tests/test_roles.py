@@ -130,6 +130,7 @@ def test_what_is_ticked_is_given_and_noted_under_its_stored_name(client):
     assert list(StaffProfile.objects.get(user=user).departments.all()) == [department]
     noted = AuditLog.objects.get(action="user.updated", object_id=str(user.pk)).details["new"]
     assert (noted["groups"], noted["departments"]) == (["Scheduler"], ["Cardiology"])
+    assert [name.split(" | ")[-1] for name in noted["user_permissions"]] == ["Can view patient"]
 
     role = Group.objects.get(name="Auditor")
     page = read(client, "auth_group_change", role.pk)
@@ -137,6 +138,9 @@ def test_what_is_ticked_is_given_and_noted_under_its_stored_name(client):
     form = {"name": "Auditor", "permissions": [boxes(page, "permissions")["Darf die Zahlen sehen"]]}
     client.post(reverse("admin:auth_group_change", args=[role.pk]), form, headers=GERMAN)
     assert [each.codename for each in role.permissions.all()] == ["report_appointment"]
+    noted = AuditLog.objects.get(action="group.updated").details
+    assert [name.split(" | ")[-1] for name in noted["old"]["permissions"]] == ["Can view audit entry"]
+    assert len(noted["new"]["permissions"]) == 1
 
 
 class TestInABrowser:

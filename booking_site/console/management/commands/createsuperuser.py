@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.management.commands import createsuperuser
 
-from booking_site.console.accounts_by_command import accounts_told_of
+from booking_site.core.accounts import accounts_told_of
 
 
 class Command(createsuperuser.Command):
