@@ -139,7 +139,7 @@ def test_what_is_ticked_is_given_and_noted_under_its_stored_name(client):
     client.post(reverse("admin:auth_group_change", args=[role.pk]), form, headers=GERMAN)
     assert [each.codename for each in role.permissions.all()] == ["report_appointment"]
     noted = AuditLog.objects.get(action="group.updated").details
-    assert [name.split(" | ")[-1] for name in noted["old"]["permissions"]] == ["Can view audit entry"]
+    assert [name.split(" | ")[-1] for name in noted["old"]["permissions"]] == ["Can view auditlog"]
     assert len(noted["new"]["permissions"]) == 1
 
 
