@@ -66,9 +66,9 @@ class PatientAdmin(PostedSearch, RecordAdmin):
     ) -> HttpResponse:
         """A merged record leads to the one it became, one that has been erased to what is left of it."""
         patient = self.get_object(request, unquote(object_id))
-        if patient is not None and self.has_view_permission(request, patient):
-            if patient.merged_into_id is not None or patient.erased_at is not None:
-                return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
+        is_elsewhere = patient is not None and (patient.merged_into_id is not None or patient.erased_at is not None)
+        if is_elsewhere and self.has_view_permission(request, patient):
+            return HttpResponseRedirect(reverse("admin:patient", args=[patient.pk]))
         return super().change_view(request, object_id, form_url, extra_context)
 
     def get_list_display(self, request: HttpRequest) -> Any:

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
+from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
 from patients.filters import PatientFilter
@@ -60,7 +61,7 @@ class PatientViewSet(RowViewSet):
     def consents(self, request: Any, pk: Any) -> Response:
         """The history of a record's own consents."""
         row = self.row(answering(pk))
-        record_viewed.send(sender=Patient, actor=actor_of(request), pk=row["id"])
+        shown.note_record(request, Patient, row)
         history = PatientConsent.objects.filter(patient=row["id"])
         columns = ("channel", "is_given", "recorded_at", "recorded_by", "source")
         return Response({"results": list(history.values(*columns))})

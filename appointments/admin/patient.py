@@ -86,7 +86,7 @@ def may_open(model_admin: Any, request: HttpRequest, patient_id: uuid.UUID) -> A
     if patient.merged_into_id is not None:
         messages.info(request, _("That record has been merged into this one."))
         return HttpResponseRedirect(patient_url(patient.merged_into_id))
-    shown.note_record(request, Patient, patient)
+    shown.note_record(request, Patient, patient, is_answer=request.method == "POST")
     return patient
 
 

@@ -29,7 +29,8 @@ def test_a_list_is_one_row_with_its_patients_and_without_what_was_typed(api, rec
     PatientFactory(last_name="Other")
     api.get("/api/v1/patients", {"search": "Zilpzalp", "is_active": "true", "dob": f"{patients[0].dob}"})
     api.get("/api/v1/patients", {"search": "Zilpzalp", "page_size": "2"})
-    reception.get(reverse("admin:patients_patient_changelist"), {"q": "Zilpzalp", "is_active__exact": "1"})
+    query = {"q": "Zilpzalp", "is_active__exact": "1"}
+    reception.get(reverse("admin:patients_patient_changelist"), query, follow=True)
     one, two, three = AuditLog.objects.filter(action="patient.listed").order_by("seq")
     assert {patients[0].pk} <= set(one.patient_ids) <= {patient.pk for patient in patients}
     filters = {"search": "...", "is_active": "true", "dob": "..."}
@@ -37,7 +38,7 @@ def test_a_list_is_one_row_with_its_patients_and_without_what_was_typed(api, rec
     assert (one.user_kind, one.user_name, one.object_type) == ("client", "test client", "patient")
     assert (two.details["filters"], len(two.patient_ids)) == ({"search": "...", "page_size": "2"}, 2)
     assert set(three.patient_ids) == {patient.pk for patient in patients}
-    filters = {"q": "...", "is_active__exact": "1"}
+    filters = {"found": "...", "is_active__exact": "1"}
     assert three.details == {"page": "patients_patient_changelist", "patients": 3, "filters": filters}
 
 
