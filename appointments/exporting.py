@@ -24,6 +24,8 @@ from patients.models import Patient, PatientMerge, answering
 from scheduling.models import VisitType
 
 FORMAT, VERSION = "hospital-booking/patient", 1
+# Applications and their tokens: how an app of the patient gets in, not what is kept on them. The log tells of those.
+DOORS = ("api", "oauth2_provider")
 Row = dict[str, Any]
 
 
@@ -52,8 +54,10 @@ def export(*, actor: Actor, patient_id: uuid.UUID) -> bytes:
 
 
 def tables_of(patient: Patient) -> dict[str, list[Row]]:
-    """The rows of each table, by its name: all columns of all rows that lead to the patient."""
+    """The rows of each table, by its name: all columns of all rows that lead to the patient. Tables may lead to each
+    other: each way is gone once with the same keys."""
     conditions: dict[type[Model], Q] = {Patient: Q(pk=patient.pk) | Q(merged_into=patient)}
+    gone: set[tuple[type[Model], str, frozenset[Any]]] = set()
     tables = {}
     waiting: list[type[Model]] = [Patient]
     while waiting:
@@ -62,15 +66,19 @@ def tables_of(patient: Patient) -> dict[str, list[Row]]:
         tables[model._meta.db_table] = rows
         keys = [row[model._meta.pk.attname] for row in rows]
         for other, name in referring_to(model):
-            if other is not model:
+            way = (other, name, frozenset(keys))
+            if other is not model and way not in gone:
+                gone.add(way)
                 conditions[other] = conditions.get(other, Q(pk__in=[])) | Q(**{f"{name}__in": keys})
                 waiting += [] if other in waiting else [other]
     return tables
 
 
 def referring_to(model: type[Model]) -> Iterator[tuple[type[Model], str]]:
-    """The models with a foreign key to this one, and its name."""
+    """The models with a foreign key to this one, and its name; without DOORS."""
     for relation in model._meta.get_fields(include_hidden=True):
+        if relation.related_model is not None and relation.related_model._meta.app_label in DOORS:
+            continue
         if relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one):
             yield relation.related_model, relation.field.name  # type: ignore[union-attr,misc]
 
