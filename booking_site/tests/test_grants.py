@@ -1,18 +1,14 @@
 """The site and the sealer work under roles that own nothing, and can undo no guard of the database."""
 
-import time
-
 import psycopg
 import pytest
 from django.db import connection
 
-from audit import sealing
-from audit.models import AuditSeal
 from audit.verification import GUARDS
 from booking_site.postgres.grants import TABLES
 from booking_site.postgres.roles import SEALER, SITE
 from booking_site.testing.factories import booked
-from booking_site.testing.fixtures import serving, test_database_url
+from booking_site.testing.fixtures import test_database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,23 +75,3 @@ def test_they_own_nothing():
         tables = {name for (name,) in cursor.fetchall()}
     assert set(GUARDS) <= tables
     assert "audit_logs_other" not in tables
-
-
-def test_the_sealer_beside_the_site_is_seconds_behind_and_ends_with_it():
-    with serving(SEALER="on", SEALER_DATABASE_URL=test_database_url(SEALER), AUDIT_SEALS_FILE="off"):
-        booked()
-        deadline = time.monotonic() + 600  # it waits for other databases too; a benchmark says how far behind
-        while sealing.unsealed()[0]:
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-    assert AuditSeal.objects.exists()
-    with connection.cursor() as cursor:
-        deadline = time.monotonic() + 30
-        while True:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND datname = current_database()", [SEALER]
-            )
-            if cursor.fetchone() == (0,):
-                break
-            assert time.monotonic() < deadline
-            time.sleep(0.2)

@@ -14,8 +14,11 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 from django.conf import settings
+
+from booking_site.postgres.roles import SEALER, SITE
 
 LOGIN = re.compile(r"^  (demo-\w+) +(\S+) +(\w+)$", re.MULTILINE)
 
@@ -64,12 +67,13 @@ class Site:
         return self.process.returncode, complaints
 
     def processes(self) -> list[str]:
-        """Everything that was started for this site: its process group, and what works in its folder."""
+        """Everything that was started for this site: its process group, and what works in its folder or for it."""
         found = []
         for process in psutil.process_iter():
             try:
                 command = " ".join(process.cmdline())
-                if str(self.var_dir) in command or os.getpgid(process.pid) == self.process.pid:
+                for_it = process.environ().get("VAR_DIR") == str(self.var_dir)
+                if for_it or str(self.var_dir) in command or os.getpgid(process.pid) == self.process.pid:
                     found.append(command)
             except (psutil.Error, ProcessLookupError):
                 continue
@@ -127,7 +131,9 @@ def test_serve_sets_up_books_stops_and_keeps(var_dir):
         assert sign_in(site, *roles[0][:2])
         assert not sign_in(site, roles[0][0], "wrong")
 
-        assert len(site.processes()) >= 5  # the master, its two workers, the keeper and PostgreSQL
+        assert wait_until_empty(lambda: not sealed_rows(var_dir), 60) is False  # seconds, on a busy machine
+        assert roles_at_work(var_dir) == {SITE, SEALER}
+        assert len(site.processes()) >= 6  # the master, its two workers, the sealer, the keeper and PostgreSQL
         assert site.stop(signal.SIGINT) == (
             0,
             f"Creating the embedded PostgreSQL database under {var_dir}/postgres ...\n",
@@ -143,6 +149,18 @@ def test_serve_sets_up_books_stops_and_keeps(var_dir):
         assert again.book()[0] == 201
         assert again.stop(signal.SIGTERM) == (0, "")
         assert wait_until_empty(again.processes) == []
+
+
+def sealed_rows(var_dir: Path) -> int:
+    """How many rows of the audit log the sealer says it has sealed."""
+    path = var_dir / "audit_seals.jsonl"
+    return sum(json.loads(line)["rows"] for line in path.read_text().splitlines()) if path.exists() else 0
+
+
+def roles_at_work(var_dir: Path) -> set[str]:
+    with psycopg.connect(host=str(var_dir / "postgres" / "run"), user="postgres", dbname="hospital") as session:
+        query = "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = 'hospital' AND pid <> pg_backend_pid()"
+        return {role for (role,) in session.execute(query)}
 
 
 def sign_in(site: Site, name: str, password: str) -> bool:
