@@ -118,7 +118,7 @@ def urgency_changed(actor: Actor, appointment: Appointment, old: dict[str, Any],
 
 @receiver(appointments.appointments_need_new_time)
 def need_new_time(actor: Actor, appointments: list[Appointment], because: str, **kwargs: Any) -> None:
-    _each(actor, "appointment.needs_new_time", appointments, because=because)
+    _each(actor, "appointment.needs_new_time", appointments, because=masked("reason", because))
 
 
 @receiver(appointments.appointments_keep_time)
