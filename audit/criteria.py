@@ -20,8 +20,8 @@ from audit.models import AuditLog
 from booking_site.api.models import ApiClient
 
 DAYS = 31
-ACTION = re.compile(r"[a-z]+(\.[a-z_]+)+")
-OBJECT = re.compile(r"([a-z]+):(\S+)")
+ACTION = re.compile(r"\A[a-z]+(\.[a-z_]+)+\Z")
+OBJECT = re.compile(r"\A([a-z]+):(\S+)\Z")
 OBJECTS = [
     *("appointment", "slot", "patient", "schedule", "closure", "doctor", "department", "visittype", "user", "group"),
     *("apiclient", "report"),

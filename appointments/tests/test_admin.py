@@ -4,10 +4,10 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import escape
 
 from appointments.models import Appointment
@@ -213,9 +213,9 @@ def listed(client, query: str) -> set:
     return set(client.get(f"{LIST}?{query}", follow=True).context["cl"].queryset.values_list("pk", flat=True))
 
 
-def test_the_list_shows_the_days_of_each_site_by_its_own_date(client, monkeypatch):
+@time_machine.travel("2027-03-01 12:00Z", tick=False)
+def test_the_list_shows_the_days_of_each_site_by_its_own_date(client):
     # Monday noon in London is Tuesday in Kiritimati (UTC+14).
-    monkeypatch.setattr(timezone, "now", lambda: datetime(2027, 3, 1, 12, tzinfo=UTC))
     client.force_login(staff("Reception"))
     london = DoctorFactory(department=DepartmentFactory(time_zone="Europe/London"))
     island = DoctorFactory(department=DepartmentFactory(time_zone="Pacific/Kiritimati"))

@@ -89,9 +89,9 @@ class ApiClientAdmin(AnnouncedAdmin):
     actions = ["revoke_selected"]
     fields = [
         *("name", "client_id", "client_type", "authorization_grant_type", "redirect_uris"),
-        *(*ACCESS, "patient_id", "registered", "changed"),
+        *(*ACCESS, "only_patient", "registered", "changed"),
     ]
-    readonly_fields = ["client_id", "client_type", "authorization_grant_type", "patient_id", "registered", "changed"]
+    readonly_fields = ["client_id", "client_type", "authorization_grant_type", "only_patient", "registered", "changed"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("departments")
@@ -109,7 +109,7 @@ class ApiClientAdmin(AnnouncedAdmin):
         return ", ".join([*names, *([str(_("one patient"))] if client.patient_id else [])])
 
     @admin.display(description=_("patient"), empty_value="-")
-    def patient_id(self, client: ApiClient) -> str:
+    def only_patient(self, client: ApiClient) -> str:
         return str(client.patient_id or "")
 
     @admin.display(description=_("registered"))

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from urllib.parse import quote
 
+import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -195,9 +196,6 @@ class serving:
     def __exit__(self, *exception: object) -> None:
         self.process.terminate()
         self.process.wait(20)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT action, object_type, details FROM audit_logs WHERE action LIKE 'database.%%' AND user_id = %s",
-                [SITE],
-            )
-            assert cursor.fetchall() == [], "the site wrote what it did not tell of"
+        untold = "SELECT action, details FROM audit_logs WHERE action LIKE 'database.%%' AND user_id = %s"
+        with psycopg.connect(test_database_url()) as session:
+            assert session.execute(untold, [SITE]).fetchall() == [], "the site wrote what it did not tell of"

@@ -4,6 +4,7 @@ So no text stays behind untranslated: neither one of ours, nor one of Django's o
 translated too early, when the module was read.
 """
 
+import getpass
 import json
 import re
 from html.parser import HTMLParser
@@ -28,8 +29,8 @@ SHARED = {"API", "False", "Filter", "Id", "Name", "optional", "Patient", "PDF", 
 # What the world calls things, by side.
 OF_SIDES = ("Clinic", "Closed", "Colleague", "Doctor", "Duplicate", "Ill", "Leave", "Old", "Patient", "Reason")
 NAMES = ("Cardiology", "Consultation", "Feast", "Neurology", "Portal", "Strike", "somebody", "superuser", "tests")
-NAMES += tuple(name.lower() for name in LETTERS)
-CODES = (*KINDS, "anonymous", "command", "consultation")
+NAMES += (*(name.lower() for name in LETTERS), getpass.getuser())
+CODES = (*KINDS, "anonymous", "command", "consultation", "shell")
 DATA = re.compile(
     r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
     r"|\b[a-z]+[.:][a-z_]+\b"  # actions and scopes

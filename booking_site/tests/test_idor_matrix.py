@@ -18,6 +18,7 @@ from django.db import transaction
 from django.test import Client
 
 from appointments.models import Appointment
+from audit.models import AuditLog
 from booking_site.core.ids import uuid7
 from booking_site.testing.idor import Row, callers, etag, nothing_of, operations, send
 from booking_site.testing.world import SIDES, build
@@ -35,6 +36,7 @@ REACHED = {
     "appointment": OF_HOSPITAL | {"P": ("own",)},
     "patient": {"U": SIDES, "D": FIRST, "P": ("own",), "R": SIDES, "C": ("own",)},
     "visit_type": dict.fromkeys(ALL, SIDES),
+    "entry": {"U": SIDES, "D": ()},
 }
 DEPARTMENT = ("department", lambda side: str(side.department.pk))
 DOCTOR = ("doctor", lambda side: side.doctor.pk)
@@ -86,6 +88,8 @@ MATRIX = {
     "completeVisit": Row("UDRC", {"id": ("appointment", "with_doctor")}),
     "markNoShow": Row("UDRC", {"id": ("appointment", "overdue")}),
     "undoStep": Row("UDRC", {"id": ("appointment", "arrived")}),
+    "listAuditLogs": Row("UD"),  # of the whole hospital: a client that is limited is shown nothing of it, see below
+    "getAuditLog": Row("UD", {"id": ("entry", "entry")}),
 }
 # What can be sent that names no object, or (the tokens and keys) only one that the caller knows a secret of.
 VALUES = {
@@ -93,6 +97,7 @@ VALUES = {
         *("page", "page_size", "cursor", "count", "ordering", "is_active", "specialization", "visit_type", "dob"),
         *("date", "date_from", "date_to", "weekday", "time_from", "time_to", "part_of_day", "duration_minutes"),
         *("per_doctor", "per_day", "status", "needs_new_time"),
+        *("patient", "appointment", "user", "user_kind", "action", "object_type", "object_id", "request_id"),
     },
     "header": {"Idempotency-Key", "If-Match", "If-None-Match"},
     "body": {
@@ -125,6 +130,7 @@ def world(django_db_setup, django_db_blocker):
             side.visit_type = world.shared.visittype
             Patient.objects.filter(pk=side.patient.pk).update(phone=f"+49 30 55512{number}")
             side.patient.refresh_from_db()
+            side.entry = AuditLog.objects.create(action="test.done", status="success", patient_id=side.patient.pk)
         yield world
         transaction.set_rollback(True)
 
@@ -254,6 +260,17 @@ def test_filters_find_what_is_within_reach_and_nothing_else(world, document, let
                 assert (*where, answer.status, bool(rows_of(answer))) == (*where, 200, bool(found))
                 if not found:
                     assert (*where, answer.queries) == (*where, nowhere.queries)
+
+
+def test_a_limited_client_is_shown_nothing_of_the_log(world, document):
+    """The control: one without a limit is shown the entry of each patient."""
+    for letter, is_shown in (("U", True), ("D", False)):
+        caller = world.callers[letter]
+        caller.allow(["audit:read"])
+        for side in SIDES:
+            query = {"patient": str(world.sides[side].patient.pk)}
+            answer = send(caller, document["listAuditLogs"], MATRIX["listAuditLogs"], {}, query)
+            assert bool(rows_of(answer)) is is_shown
 
 
 def nothing_named(kind: str, field: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import UTC, date, datetime
 from io import StringIO
 
@@ -117,7 +118,8 @@ def test_synthea(totals, folder, patients, dead, organizations, providers):
 
 
 def test_naughty_strings_come_in_exactly_as_they_are(shared_data, tmp_path):
-    """Markup, shell, SQL, format strings, right-to-left, emoji: every one a name, read back character by character."""
+    """Markup, shell, SQL, format strings, right-to-left, emoji: every one a name, read back character by character; but
+    for those with characters that turn the order of letters around, which are rejected, each by its line."""
     texts = [text[:200] for text in json.loads((shared_data / "names" / "blns.json").read_text()) if text.strip()]
     with open(tmp_path / "names.csv", "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["id", "name"], *enumerate(texts)])
@@ -125,5 +127,7 @@ def test_naughty_strings_come_in_exactly_as_they_are(shared_data, tmp_path):
     arguments = ("import_csv", "patients", tmp_path / "names.csv", "--profile", str(tmp_path / "names.toml"))
     call_command(*arguments, stdout=StringIO(), stderr=StringIO())
     stored = dict(Patient.objects.values_list("mrn", "first_name"))
-    assert stored == {str(number): text for number, text in enumerate(texts)}
-    assert len(texts) > 500
+    turning = {number for number, text in enumerate(texts) if re.search(r"[\u202a-\u202e\u2066-\u2069]", text)}
+    assert 0 < len(turning) < 10
+    assert stored == {str(number): text for number, text in enumerate(texts) if number not in turning}
+    assert len(stored) > 500

@@ -5,6 +5,7 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
 from booking_site.testing.fixtures import serving
 
@@ -13,9 +14,12 @@ EVIL = b"evil.example"
 
 @pytest.fixture(scope="module")
 def address(django_db_setup, django_db_blocker):
-    """One server for the file: no test of it writes a row. It has a proxy, which is none of those who ask."""
+    """One server for the file: no test of it writes a row, but of the audit log. It has a proxy, which is none of those
+    who ask."""
     with django_db_blocker.unblock(), serving(TRUSTED_PROXIES="10.0.0.0/8") as served:
         yield urlsplit(served)
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("TRUNCATE audit_logs")
 
 
 @pytest.fixture
