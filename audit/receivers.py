@@ -1,12 +1,13 @@
 """Every domain signal becomes one row of the audit log, in the transaction that the signal was sent in."""
 
+import json
 import uuid
 from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import connection
-from django.db.models import Model
+from django.db.models import NOT_PROVIDED, Model
 from django.dispatch import receiver
 
 from appointments import signals as appointments
@@ -27,9 +28,18 @@ def write(**kwargs: Any) -> None:
     _add(row(**kwargs))
 
 
+# What a client of the database says of a row; the rest is the stamp.
+SAID = [field.attname for field in AuditLog._meta.concrete_fields if field.db_default is NOT_PROVIDED]
+INSERT = f"INSERT INTO audit_logs ({', '.join(SAID)}) VALUES ({', '.join(['%s'] * len(SAID))})"
+
+
 def _add(made: AuditLog) -> None:
-    """A plain INSERT, which waits for nobody."""
-    made.save(force_insert=True)
+    """A plain INSERT, which waits for nobody. Its SQL is always the same: to have it built anew for each row took
+    longer than to run it, and every booking pays for that."""
+    said = [getattr(made, name) for name in SAID]
+    said[-1] = json.dumps(made.details)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT, said)
     told.note(made)
 
 

@@ -45,15 +45,19 @@ CREATE FUNCTION audit_uuid7(moment timestamptz DEFAULT clock_timestamp()) RETURN
 $$;
 
 CREATE FUNCTION audit_logs_stamp() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    told text := coalesce(current_setting('audit.told', TRUE), '');
+    word text := split_part(NEW.action, '.', 1);
 BEGIN
     NEW.seq := nextval('audit_seq');
     NEW.epoch := (SELECT max(number) FROM audit_epochs);
     NEW.xid := pg_current_xact_id()::text::bigint;
     NEW.timestamp := clock_timestamp();
     -- What this transaction has told of, by the first word of the action; audit_backstop asks.
-    IF NEW.status = 'success' AND NEW.action NOT LIKE 'database.%' AND NEW.action NOT SIMILAR TO '%.(viewed|listed|exported)' THEN
-        PERFORM set_config('audit.told',
-            concat_ws(' ', nullif(current_setting('audit.told', TRUE), ''), split_part(NEW.action, '.', 1)), TRUE);
+    IF NEW.status = 'success' AND word <> 'database' AND strpos(told || ' ', ' ' || word || ' ') = 0
+        AND split_part(NEW.action, '.', 2) NOT IN ('viewed', 'listed', 'exported')
+    THEN
+        PERFORM set_config('audit.told', told || ' ' || word, TRUE);
     END IF;
     RETURN NEW;
 END
