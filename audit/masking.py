@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 # Fields of any object whose values are shown by their ends only.
-SENSITIVE = frozenset({"first_name", "last_name", "email", "phone", "insurance_id", "insurance_provider", "dob", "mrn"})
+SENSITIVE = frozenset({"first_name", "last_name", "email", "phone", "insurance_id", "dob", "mrn"})
 # Fields that may tell of a person's health: only whether there was something.
 CONFIDENTIAL = frozenset({"reason", "cancellation_reason", "notes"})
 
