@@ -31,6 +31,11 @@ LOGGERS = ("", "django")  # the latter does not propagate
 seen: set[str] = set()
 
 
+# Values that tests give to patients and to what is nobody's as well: markup is typed into every address and field.
+TELLS_OF_SOMEBODY = re.compile(r"[^<>{}\"]+")
+ALSO_OTHERS = {"false", "Other"}  # a word of the API's errors; a doctor
+
+
 def remember(*values: Any) -> None:
     seen.update(value.strip() for value in map(str, values) if len(value.strip()) >= SHORTEST)
 
@@ -145,5 +150,6 @@ def found_in(folder: Path) -> Iterator[tuple[str, str]]:
             texts.append(path.read_text(encoding="utf-8", errors="replace"))
     shutil.rmtree(folder)
     canaries -= set(WORD.findall(TEXTS.read_text()))  # somebody called Somebody is in every text
+    canaries = {canary for canary in canaries - ALSO_OTHERS if TELLS_OF_SOMEBODY.fullmatch(canary)}
     for text in texts:
         yield from leaks(text, canaries)

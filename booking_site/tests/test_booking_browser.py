@@ -109,6 +109,7 @@ def test_a_known_patient_is_booked_by_keyboard_in_a_dozen_keys(page, clinic):
     assert keys.count <= MOST_KEYS
 
     # The next one: the department is remembered, and a phone number finds the only one who has it.
+    page.wait_for_load_state()
     keys.count = 0
     keys.press("Alt+b")
     expect(page.get_by_role("combobox", name="Who", exact=True)).to_be_focused()
