@@ -15,8 +15,20 @@ ExcInfo: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | N
 TELLING = (ImproperlyConfigured, InterfaceError, OperationalError, OSError, ImportError)
 
 
+REFUSALS = "django.security."
+
+
 class PrivateFormatter(logging.Formatter):
     """One line and a trace: the places in the code, the kinds of the errors, the SQLSTATE and constraint if any."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Why Django refused a request may quote what the client sent: the kind of refusal is the logger's name. The
+        host that somebody asked for is told, for a name that is missing in ALLOWED_HOSTS looks like that too."""
+        if record.name.startswith(REFUSALS) and record.name != f"{REFUSALS}DisallowedHost":
+            record = logging.makeLogRecord(
+                record.__dict__ | {"msg": "A request was refused.", "args": (), "exc_text": None}
+            )
+        return super().format(record)
 
     def formatException(self, ei: ExcInfo) -> str:
         error = ei[1]

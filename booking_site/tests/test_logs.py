@@ -11,7 +11,7 @@ from django.db import IntegrityError, OperationalError
 from booking_site.logs import PrivateFormatter
 from booking_site.server_log import ServerFormatter
 from booking_site.testing.canaries import FOLDER
-from booking_site.testing.factories import PatientFactory
+from booking_site.testing.factories import PatientFactory, staff
 
 
 def logged(error: BaseException) -> str:
@@ -45,6 +45,24 @@ def test_a_value_that_a_client_sent_is_not_logged():
 def test_what_strangers_try_takes_one_line():
     text = logged(DisallowedHost("Invalid HTTP_HOST header"))
     assert text == "ERROR Internal Server Error: /x"
+
+
+@pytest.mark.django_db
+def test_what_a_refused_request_sent_is_not_logged(client, caplog):
+    client.force_login(staff("Administrator"))
+    with caplog.at_level("ERROR", logger="django.security"):
+        assert client.get("/admin/doctors/doctor/?_to_field=Lovelace").status_code == 400
+    [record] = [record for record in caplog.records if record.name.startswith("django.security.")]
+    assert "Lovelace" in record.getMessage()  # the control: the record itself tells
+    line = PrivateFormatter("%(levelname)s %(name)s %(message)s").format(record)
+    assert line == "ERROR django.security.DisallowedModelAdminToField A request was refused."
+    assert "Lovelace" in record.getMessage()  # for other handlers it is as it was
+
+
+def test_a_host_that_is_not_ours_is_logged():
+    """For it may be a name that ALLOWED_HOSTS lacks."""
+    record = logging.makeLogRecord({"name": "django.security.DisallowedHost", "msg": "Invalid HTTP_HOST header: 'x'"})
+    assert PrivateFormatter("%(message)s").format(record) == "Invalid HTTP_HOST header: 'x'"
 
 
 def test_an_error_of_the_installation_is_told_in_full():
