@@ -11,17 +11,16 @@ pytest_plugins = [
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+LONG = ("browser", "embedded", "serve", "backup", "hostile", "constraints")  # in the names of files
+COMMITS = {"transactional_db", "server"}
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with a browser, which take longest, before the others that commit: else one worker of the tests is left
-    with them when the other has nothing more to do."""
-    browsers = [item for item in items if "browser" in item.path.stem]
-    others = [item for item in items if "browser" not in item.path.stem]
-    commits = (
-        place
-        for place, item in enumerate(others)
-        if {"transactional_db", "server"} & set(getattr(item, "fixturenames", ()))
-    )
+    """Files that take longest before the others that commit: else one worker of the tests is left with them when the
+    other has nothing more to do."""
+    long = [item for item in items if any(word in item.path.stem for word in LONG)]
+    others = [item for item in items if not any(word in item.path.stem for word in LONG)]
+    commits = (place for place, item in enumerate(others) if COMMITS & set(getattr(item, "fixturenames", ())))
     first = next(commits, len(others))
-    items[:] = others[:first] + browsers + others[first:]
+    items[:] = others[:first] + long + others[first:]

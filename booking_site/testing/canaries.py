@@ -32,7 +32,7 @@ seen: set[str] = set()
 
 
 # Names that tests give to patients, and that errors have of their own: a value of a filter, a doctor, a column.
-ALSO_OTHERS = {"false", "Other", '"Name"'}
+ALSO_OTHERS = {"false", "False", "Other", '"Name"'}
 
 
 def remember(*values: Any) -> None:

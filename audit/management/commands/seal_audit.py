@@ -14,10 +14,10 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from audit import publishing, sealing
+from audit.apps import AuditConfig
 from audit.models import AuditSeal
 
 logger = logging.getLogger(__name__)
-MONTHS_AHEAD = 12  # for which there are partitions
 
 
 class Command(BaseCommand):
@@ -73,7 +73,7 @@ def prepare() -> None:
     """What is due now and then: an epoch for a cluster that is new, partitions for the months to come."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT audit_begin_epoch('The database has moved to another cluster.')")
-        cursor.execute("SELECT audit_make_partitions(%s)", [MONTHS_AHEAD])
+        cursor.execute("SELECT audit_make_partitions(%s)", [AuditConfig.months_ahead])
 
 
 def seal_and_publish() -> tuple[int, int]:
