@@ -106,12 +106,12 @@ def test_no_table_holds_anything_of_the_person_any_more(patient):
 
 
 def test_the_audit_log_stays_as_it_is_and_holds_no_value_of_the_person(patient):
-    rows = list(AuditLog.objects.order_by("id").values_list())
+    rows = list(AuditLog.objects.order_by("seq").values_list())
     gone(patient)
-    assert list(AuditLog.objects.order_by("id").values_list())[: len(rows)] == rows
+    assert list(AuditLog.objects.order_by("seq").values_list())[: len(rows)] == rows
     log = json.dumps(list(AuditLog.objects.values_list("details", flat=True)))
     assert [trace for trace in TRACES if trace in log] == []
-    told = AuditLog.objects.filter(action="patient.erased").order_by("id")
+    told = AuditLog.objects.filter(action="patient.erased").order_by("seq")
     assert {row.object_id for row in told} == {str(pk) for pk in Patient.objects.values_list("pk", flat=True)}
     assert {row.details["new"]["because"] for row in told} == {"request"}
 

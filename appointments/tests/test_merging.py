@@ -53,7 +53,7 @@ def visits(patient):
 
 
 def actions(patient):
-    return list(AuditLog.objects.filter(object_id=patient.pk).order_by("id").values_list("action", flat=True))
+    return list(AuditLog.objects.filter(object_id=patient.pk).order_by("seq").values_list("action", flat=True))
 
 
 # --- appointments and the closed record ------------------------------------------------------------------------

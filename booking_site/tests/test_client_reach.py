@@ -151,7 +151,7 @@ def test_a_seat_elsewhere_tells_nothing_whatever_is_the_matter_with_it(limited, 
 def test_asking_for_what_is_out_of_reach_is_in_the_audit_log_as_for_what_is_nowhere(limited):
     for key in (PatientFactory().pk, "0198c5f2-7d1a-7c3e-9a51-2b6f0d8e4c77"):
         check(limited.get(f"/api/v1/patients/{key}"), 404, code="not_found")
-        row = AuditLog.objects.latest("pk")
+        row = AuditLog.objects.latest("seq")
         assert (row.action, row.status, row.details["code"]) == ("access.denied", "denied", "out_of_reach")
         assert row.details["path"] == f"/api/v1/patients/{key}"
 

@@ -199,7 +199,7 @@ def test_tokens_are_told_of_as_they_are_issued(client, app, portal):  # noqa: F8
     token_request(registered, secret)
     issued = token_for(client, app, code_for(client, app, "Reception")).json()
     renewed(app, issued["refresh_token"])
-    rows = AuditLog.objects.filter(action="token.issued").order_by("pk")
+    rows = AuditLog.objects.filter(action="token.issued").order_by("seq")
     assert [(row.user_name, row.details["new"]["grant"], row.details["new"].get("person")) for row in rows] == [
         ("portal", "client_credentials", None),
         (app.name, "authorization_code", "reception"),

@@ -55,7 +55,7 @@ class Browser:
 
 
 def actions(*but: str) -> list[str]:
-    return [action for action in AuditLog.objects.order_by("pk").values_list("action", flat=True) if action not in but]
+    return [action for action in AuditLog.objects.order_by("seq").values_list("action", flat=True) if action not in but]
 
 
 def test_without_a_provider_nothing_is_offered(client):

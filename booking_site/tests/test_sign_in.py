@@ -30,7 +30,7 @@ def is_signed_in(client) -> bool:
 
 
 def told(*actions: str) -> list[str]:
-    return list(AuditLog.objects.filter(action__in=actions).order_by("pk").values_list("action", flat=True))
+    return list(AuditLog.objects.filter(action__in=actions).order_by("seq").values_list("action", flat=True))
 
 
 def test_without_a_second_factor_the_password_opens_and_is_told_once(client):
