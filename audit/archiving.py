@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,8 @@ SELECT child.relname FROM pg_inherits JOIN pg_class AS child ON child.oid = inhr
 WHERE inhparent = 'audit_logs'::regclass AND child.relname ~ '^audit_logs_[0-9]{4}_[0-9]{2}$' ORDER BY 1
 """
 FETCHED = 2000  # rows at a time
+# What reading a file raises that somebody has written into, or that is none of ours.
+UNREADABLE = (OSError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError, StopIteration)
 
 
 class NotArchived(Exception):
@@ -166,21 +169,26 @@ def _lines(month: Month) -> Iterator[tuple[UUID, str]]:
 
 
 def findings(path: Path) -> Iterator[str]:
-    """What is wrong with a file that ``archive`` wrote, by the file and the key alone."""
+    """What is wrong with a file that ``archive`` wrote. Only that it is the very file, a seal of the log must say; all
+    else the file and the key do."""
     signed: dict[UUID, bytes] = {}
     keys = {key.id: key for key in sealing.signing_keys()}
     try:
+        known = AuditSeal.objects.filter(kind=AuditSeal.Kind.ARCHIVE, details__sha256=_digest(path)).exists()
         with gzip.open(path, "rt", encoding="utf-8") as file:
             head = json.loads(next(file))
+            month = _month(int(head["partition"][11:15]), int(head["partition"][16:18]))
             for line in file:
                 read = json.loads(line)
                 if isinstance(read, dict):
                     yield from _seal_findings(read, head["log"], keys, signed)
                 elif signed.pop(UUID(read[0]), None) != hashlib.sha256(line.rstrip("\n").encode()).digest():
                     yield f"{path.name}: row {read[0]} is not as it was sealed"
-    except (OSError, EOFError, ValueError, KeyError, StopIteration) as error:
+    except UNREADABLE as error:
         yield f"{path.name}: cannot be read to its end ({type(error).__name__})"
-    month = _month(int(head["partition"][11:15]), int(head["partition"][16:18]))
+        return
+    if not known:
+        yield f"{path.name}: no seal of the log tells of this file"
     first_id, end_id = month.ids
     for key in signed:
         if first_id <= key < end_id:

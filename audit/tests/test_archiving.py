@@ -111,7 +111,10 @@ def test_a_month_with_a_changed_row_stays(tmp_path):
     assert not AuditSeal.objects.filter(kind="archive").exists()
 
 
-@pytest.mark.parametrize("what", ["a row is changed", "a row is removed", "a seal is changed", "the end is missing"])
+@pytest.mark.parametrize(
+    "what",
+    ["a row is changed", "a row is removed", "a seal is changed", "the end is missing", "another month, without rows"],
+)
 def test_a_file_that_was_touched_is_found(tmp_path, what):
     path, _ = put_away(tmp_path)
     with gzip.open(path, "rt") as file:
@@ -122,10 +125,30 @@ def test_a_file_that_was_touched_is_found(tmp_path, what):
         del lines[-1]
     elif what == "a seal is changed":
         lines[1] = lines[1].replace('"rows": ', '"rows": 1')
+    elif what == "another month, without rows":
+        lines = [lines[0].replace("2024_02", "2024_03"), *(line for line in lines[1:] if line.startswith("{"))]
     with gzip.open(path, "wt") as file:
         file.writelines(lines)
     if what == "the end is missing":
         path.write_bytes(path.read_bytes()[:-20])
+    assert list(archiving.findings(path))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not gzip", gzip.compress(b"[]\n"), gzip.compress(b'{"log": "x"}\n')])
+def test_what_is_no_archive_is_said_to_be_none(tmp_path, content):
+    path = tmp_path / "audit_logs_2024_02.jsonl.gz"
+    if content is not None:
+        path.write_bytes(content)
+    [finding] = archiving.findings(path)
+    assert "cannot be read" in finding
+
+
+@pytest.mark.parametrize("at", range(20, 400, 40))
+def test_a_file_with_a_flipped_bit_is_found(tmp_path, at):
+    path, _ = put_away(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
     assert list(archiving.findings(path))
 
 

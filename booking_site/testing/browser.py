@@ -90,14 +90,16 @@ def choose(page: Page, field: str, text: str, option: str) -> None:
 
 
 AXE = {"resultTypes": ["violations"]}
-SETTLED = "Promise.all(document.getAnimations().map(each => each.finished.catch(() => null))).then(() => null)"
+# Not waited for: a page that draws no frame, as one in the background may not, ends no animation.
+SETTLE = """() => document.getAnimations().forEach(
+    each => each.effect.getComputedTiming().endTime === Infinity ? each.cancel() : each.finish())"""
 
 
 def barriers(page: Page, *rules: str) -> list[Any]:
     """What keeps people from using the page, as axe finds it by these rules (all without any): the serious and the
     critical."""
     ready(page)
-    page.evaluate(SETTLED)  # a colour that is still fading has any contrast
+    page.evaluate(SETTLE)  # a colour that is still fading has any contrast
     before = len(page.complaints)
     found = Axe().run(page, options=AXE | ({"runOnly": list(rules)} if rules else {})).response["violations"]
     page.evaluate("1")
