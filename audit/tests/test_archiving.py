@@ -134,7 +134,11 @@ def test_a_file_that_was_touched_is_found(tmp_path, what):
     assert list(archiving.findings(path))
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not gzip", gzip.compress(b"[]\n"), gzip.compress(b'{"log": "x"}\n')])
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"not gzip", gzip.compress(b"[]\n"), gzip.compress(b'{"log": "x"}\n')],
+    ids=["no file", "empty", "text", "no head", "half a head"],
+)
 def test_what_is_no_archive_is_said_to_be_none(tmp_path, content):
     path = tmp_path / "audit_logs_2024_02.jsonl.gz"
     if content is not None:
