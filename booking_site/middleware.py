@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from booking_site.api.errors import problem_response
 from booking_site.chunked import DRAIN
+from booking_site.core.addresses import parsed
 from booking_site.core.ids import uuid7
 
 REQUEST_ID = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
@@ -43,18 +44,12 @@ def client_address(request: HttpRequest) -> str:
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     while hops and _trusted(address):
         address = hops.pop()
-    try:
-        return str(ipaddress.ip_address(address))
-    except ValueError:
-        return ""
+    return str(parsed(address) or "")
 
 
-def _trusted(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(parsed in network for network in _proxies())
+def _trusted(text: str) -> bool:
+    address = parsed(text)
+    return address is not None and any(address in network for network in _proxies())
 
 
 @cache

@@ -6,7 +6,6 @@ of them. From a device on which the person has signed in before, tries are count
 address from which somebody has signed in today, they do not depend on what fails elsewhere.
 """
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +21,7 @@ from booking_site.accounts import signals
 from booking_site.accounts.devices import known_device, name_key
 from booking_site.accounts.models import SignInTries
 from booking_site.core.actor import actor_of
+from booking_site.core.addresses import counted_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,7 @@ def take_once(key: str, seconds: int) -> bool:
 
 
 def address_key(request: HttpRequest) -> str:
-    """The address of the client; of IPv6 its network, of which one client has all."""
-    address = getattr(request, "client_address", "")
-    if ":" not in address:
-        return address
-    return str(ipaddress.ip_network(f"{address.partition('%')[0]}/64", strict=False))
+    return counted_as(getattr(request, "client_address", ""))
 
 
 def _closed(keys: Iterable[str], now: datetime) -> dict[str, datetime]:

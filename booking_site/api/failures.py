@@ -5,7 +5,6 @@ behind the same address does. Who guesses is: beyond the limit every further fai
 refuses the address before it looks at a secret.
 """
 
-import ipaddress
 import math
 import time
 from typing import Any
@@ -16,6 +15,7 @@ from rest_framework.exceptions import Throttled
 
 from booking_site.api import signals
 from booking_site.core.actor import Actor
+from booking_site.core.addresses import counted_as
 
 COUNT = """
 INSERT INTO api_throttle (client, minute, requests) VALUES (%s, %s, 1)
@@ -87,14 +87,4 @@ def _minute() -> int:
 
 
 def _key(request: Any) -> str:
-    """The address; of IPv6 its network of 64 bits, which is what a single customer has. All that have no address, which
-    only a proxy that is not in TRUSTED_PROXIES hides, are counted as one."""
-    given = getattr(request, "client_address", "")
-    if not given:
-        return "address:unknown"
-    address = ipaddress.ip_address(given)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return f"address:{ipaddress.ip_network((int(address) >> 64 << 64, 64))}"
-        address = address.ipv4_mapped
-    return f"address:{address}"
+    return f"address:{counted_as(getattr(request, 'client_address', ''))}"

@@ -37,6 +37,10 @@ def seen(settings):
         ("198.51.100.7", "203.0.113.9", "198.51.100.7"),  # no proxy of ours
         ("10.1.2.3", "nonsense", ""),
         ("fd00::1", "2001:db8::5", "2001:db8::5"),
+        ("::ffff:10.1.2.3", "203.0.113.9", "203.0.113.9"),  # as a socket of both kinds writes it
+        ("::ffff:198.51.100.7", "203.0.113.9", "198.51.100.7"),
+        ("10.1.2.3", "::ffff:203.0.113.9", "203.0.113.9"),
+        ("fe80::1%eth0", "203.0.113.9", "fe80::1"),
     ],
 )
 def test_the_address_of_the_client(seen, peer, forwarded, address):

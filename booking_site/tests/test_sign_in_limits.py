@@ -191,7 +191,8 @@ def test_a_network_of_ipv6_is_one_address():
 
     assert key("2001:db8:1:2::1") == key("2001:db8:1:2:ffff::9") == "2001:db8:1:2::/64"
     assert key("2001:db8:1:3::1") != key("2001:db8:1:2::1")
-    assert key("192.0.2.1") == "192.0.2.1"
+    assert key("192.0.2.1") == key("::ffff:192.0.2.1") == "192.0.2.1"
+    assert key("::ffff:192.0.2.1") != key("::ffff:192.0.2.2")
 
 
 def test_too_many_failures_over_all_stop_strangers_and_nobody_who_is_known(client):
