@@ -504,7 +504,10 @@ PICTURES = [
         role="Administrator",
         name="api-clients",
         title="API clients",
-        about="Portals, apps and partner systems, each with its scopes.",
+        about="""Portals, apps and partner systems, each with its scopes, the departments that it is limited to, and
+whether it may act for patients. What is changed here holds from the next call on, for the tokens that are there too.
+**End all tokens of the selected clients** shuts out a client whose tokens are in the wrong hands; its secret is changed
+with `manage.py rotate_secret`.""",
         way="/admin/api/apiclient/",
     ),
     Picture(
