@@ -1,6 +1,7 @@
 """Fixtures for the tests of all apps (loaded by conftest.py). Real PostgreSQL, real HTTP, nothing mocked."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -194,6 +195,7 @@ class serving:
                 cwd=settings.BASE_DIR,
                 env=environment,
                 stderr=log,
+                start_new_session=True,
             )
         address = f"http://127.0.0.1:{port}"
         for _ in range(300):
@@ -206,7 +208,7 @@ class serving:
         raise AssertionError("the server did not answer within 30 s")
 
     def __exit__(self, *exception: object) -> None:
-        self.process.terminate()
+        os.killpg(self.process.pid, signal.SIGKILL)  # its gentle end takes a second, and has tests of its own
         self.process.wait(20)
         untold = "SELECT action, details FROM audit_logs WHERE action LIKE 'database.%%' AND user_id = %s"
         with psycopg.connect(test_database_url()) as session:

@@ -66,6 +66,7 @@ class World:
 
 
 def build() -> World:
+    SlotFactory.reset_sequence(0)  # whatever other tests have made: the first seats of each side are of one day
     first, second = (DepartmentFactory(name=name, time_zone=zone_at(9)) for name in ("Cardiology", "Neurology"))
     sides = {side: _side(side, department) for side, department in zip(SIDES, (first, first, second), strict=True)}
     shared = SimpleNamespace(
