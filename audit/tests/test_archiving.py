@@ -112,10 +112,16 @@ def test_a_month_with_a_changed_row_stays(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "what",
-    ["a row is changed", "a row is removed", "a seal is changed", "the end is missing", "another month, without rows"],
+    ("what", "finding"),
+    [
+        ("a row is changed", "is not as it was sealed"),
+        ("a row is removed", "has been removed"),
+        ("a seal is changed", "in the file has been changed"),
+        ("the end is missing", "cannot be read to its end"),
+        ("another month, without rows", "no seal of the log tells of this file"),
+    ],
 )
-def test_a_file_that_was_touched_is_found(tmp_path, what):
+def test_a_file_that_was_touched_is_found(tmp_path, what, finding):
     path, _ = put_away(tmp_path)
     with gzip.open(path, "rt") as file:
         lines = file.readlines()
@@ -131,7 +137,7 @@ def test_a_file_that_was_touched_is_found(tmp_path, what):
         file.writelines(lines)
     if what == "the end is missing":
         path.write_bytes(path.read_bytes()[:-20])
-    assert list(archiving.findings(path))
+    assert any(finding in line for line in archiving.findings(path))
 
 
 @pytest.mark.parametrize(
