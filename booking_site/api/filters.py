@@ -9,6 +9,7 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django_filters.fields import BaseCSVField
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
@@ -106,12 +107,18 @@ class WholeNumberField(ShapedField):
         super().__init__(validators=[MinValueValidator(min_value), MaxValueValidator(max_value)], **kwargs)
 
 
+def each_once(values: list[Any]) -> list[Any]:
+    """The values. Raises ValidationError if one comes twice."""
+    if len(set(values)) < len(values):
+        raise forms.ValidationError("Give each value once.", code="repeated_value")
+    return values
+
+
 class ListField(forms.Field):
     """Values separated by commas, each read by ``item``: none empty, none twice."""
 
     default_error_messages = {
         "empty_item": "Separate the values by single commas.",
-        "repeated_item": "Give each value once.",
         "too_many": f"Give {MOST_VALUES} values at most.",
     }
 
@@ -127,10 +134,12 @@ class ListField(forms.Field):
             raise forms.ValidationError(self.error_messages["empty_item"], code="blank")
         if len(texts) > MOST_VALUES:
             raise forms.ValidationError(self.error_messages["too_many"], code="too_many")
-        values = [self.item.clean(text) for text in texts]
-        if len(set(values)) < len(values):
-            raise forms.ValidationError(self.error_messages["repeated_item"], code="repeated_value")
-        return values
+        return each_once([self.item.clean(text) for text in texts])
+
+
+class OrderingField(BaseCSVField):
+    def clean(self, value: Any) -> Any:
+        return value if not value else each_once(super().clean(value))
 
 
 class DateFilter(django_filters.Filter):
@@ -172,7 +181,10 @@ class ChoiceListFilter(django_filters.Filter):
 
 
 class OrderingFilter(django_filters.OrderingFilter):
-    """Field names separated by commas. What compares equal is ordered by key: no page repeats or skips a row."""
+    """Field names separated by commas, none twice. What compares equal is ordered by key: no page repeats or skips a
+    row."""
+
+    base_field_class = OrderingField
 
     def filter(self, qs: Any, value: Any) -> Any:
         return super().filter(qs, [*value, "pk"] if value else value)

@@ -69,6 +69,13 @@ def test_what_the_site_logs_and_answers_is_written_down(tmp_path, monkeypatch, a
     }  # fmt: skip
 
 
+def test_what_the_fuzzer_types_anywhere_is_no_canary(tmp_path, monkeypatch, api):
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    api.post("/api/v1/patients", {"Infinity": 1, "Zyxwvutsr": 1})
+    (tmp_path / "1.canaries").write_text('"Infinity"\n"Zyxwvutsr"')
+    assert [canary for canary, _line in found_in(tmp_path)] == ["Zyxwvutsr"]
+
+
 def test_what_a_server_writes_is_watched_too(tmp_path, monkeypatch, server):
     """Its answers by the middleware of the tests, its standard error by where it goes."""
     before = {path.name for path in _written()}

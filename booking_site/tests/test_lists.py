@@ -80,6 +80,15 @@ def test_what_a_list_does_not_know_is_refused(api, query):
     assert answer.json()["errors"][0]["field"] == query.split("=")[0]
 
 
+def test_an_ordering_names_each_field_once(api):
+    answer = api.get("/api/v1/doctors?ordering=name,-experience,name")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0] == {
+        "field": "ordering", "code": "repeated_value", "detail": "Give each value once.",
+    }  # fmt: skip
+    assert api.get("/api/v1/doctors?ordering=name,-experience").status_code == 200
+
+
 def test_a_page_is_200_rows_at_most(api):
     SlotFactory.create_batch(201)
     assert len(ids(api.get(f"{SLOTS}?page_size=1000"))) == 200
