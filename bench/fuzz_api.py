@@ -185,8 +185,8 @@ class Fuzzer:
         try:
             answer = self._answer(sent)
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError, ValueError):
-            sent["headers"] = {name: value for name, value in sent["headers"].items() if name == "Authorization"}
-            answer = self._answer(sent)  # without what no HTTP client can send
+            sent["headers"] = {name: value for name, value in sent["headers"].items() if isinstance(value, str)}
+            answer = self._answer(sent)  # without what no HTTP client can send: hostile values are bytes
         self.sent += 1
         self.kinds[kind] += 1
         self.statuses[answer.status_code] += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+import gunicorn.util
 
 from booking_site.postgres.roles import SEALER
 
@@ -62,4 +63,7 @@ def on_exit(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """A terminal sends Ctrl-C to every process at once. The master alone decides."""
+    from booking_site.server_answers import write_error  # has the site's settings, which the server reads with the site
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gunicorn.util.write_error = write_error

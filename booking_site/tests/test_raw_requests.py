@@ -1,6 +1,7 @@
 """Requests that no browser sends, byte by byte to the server as it runs: refused, one answer each, nothing of ours led
 elsewhere, never a 500."""
 
+import json
 import socket
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 from django.db import connection
 
 from booking_site.testing.fixtures import serving
+from booking_site.testing.problems import PROBLEM
 
 EVIL = b"evil.example"
 
@@ -183,6 +185,28 @@ def test_headers_that_are_too_many_too_long_or_none(ask):
         assert 400 <= status < 500, more[0][:40]
     for line in (b"GET /" + b"x" * 20_000 + b" HTTP/1.1", b"GET / HTTP/2.0", b"GET  / HTTP/1.1", b"GET /\x00 HTTP/1.1"):
         assert all(400 <= status < 506 and status != 500 for status in statuses(ask(line, *head[1:]))), line[:40]
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "code"),
+    [
+        ([b"GET /api/v1/doctors?search=" + b"Zyxwvutsr" * 1000 + b" HTTP/1.1"], 414, "address_too_long"),
+        ([b"GET / HTTP/1.1", b"X-Long: " + b"Zyxwvutsr" * 2000], 431, "headers_too_large"),
+        ([b"GET / Zyxwvutsr"], 400, "bad_request"),
+        ([b"GET / HTTP/1.1", b"Zyxwvutsr"], 400, "bad_request"),
+    ],
+    ids=["address", "header", "line", "colon"],
+)
+def test_what_never_reaches_the_site_is_answered_as_the_site_does(ask, lines, status, code):
+    said = ask(*lines, b"Host: 127.0.0.1")
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert statuses(said) == [status]
+    document = json.loads(body)
+    assert document.keys() == PROBLEM
+    assert (document["status"], document["code"]) == (status, code)
+    for header in (b"content-type: application/problem+json", b"x-content-type-options: nosniff", b"x-request-id: "):
+        assert header in head.lower()
+    assert b"Zyxwvutsr" not in said
 
 
 @pytest.mark.parametrize("method", [b"TRACE", b"TRACK", b"CONNECT", b"DEBUG", b"PROPFIND", b"BREW", b"get", b"G\tT"])
