@@ -7,24 +7,17 @@ import orjson
 from gunicorn.util import write_nonblock
 
 from booking_site.api.errors import CONTENT_TYPE, problem
-from booking_site.api.problems import ADDRESS_TOO_LONG, HEADERS_TOO_LARGE
+from booking_site.api.problems import UNREAD
 from booking_site.core.ids import uuid7
 from booking_site.headers import HeadersMiddleware
 
-KNOWN = {refusal.status: refusal for refusal in (ADDRESS_TOO_LONG, HEADERS_TOO_LARGE)}
+REFUSALS = {refusal.status: refusal for refusal in UNREAD}
 
 
 def write_error(sock: socket.socket, status: int, reason: str, message: str) -> None:
     """In place of ``gunicorn.util.write_error``. ``message`` says what is wrong by quoting it, and is left out."""
-    known = KNOWN.get(status)
-    body = orjson.dumps(
-        problem(
-            status=status,
-            code=known.code if known else "bad_request",
-            detail=known.detail if known else "The request cannot be understood.",
-            instance="",
-        )
-    )
+    refusal = REFUSALS.get(status, REFUSALS[400])
+    body = orjson.dumps(problem(status=status, code=refusal.code, detail=refusal.detail, instance=""))
     headers = HeadersMiddleware.always | {
         "Connection": "close",
         "Content-Type": CONTENT_TYPE,

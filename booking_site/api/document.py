@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from booking_site.api.parameters import HEADERS, PARAMETERS
-from booking_site.api.problems import PROBLEM_SCHEMA
+from booking_site.api.problems import PROBLEM_SCHEMA, UNREAD, Refusal
 
 Json = dict[str, Any]
 
@@ -131,9 +131,20 @@ def _health_call(name: str, summary: str, description: str, responses: Json) -> 
         "description": description,
         "tags": ["Health"],
         "security": [],
-        "responses": responses,
+        "responses": responses | {str(refusal.status): _unread(refusal) for refusal in UNREAD},
     }
     return {"get": operation}
+
+
+def _unread(refusal: Refusal) -> Json:
+    examples = {refusal.code: {"$ref": f"#/components/examples/{refusal.code}"}}
+    return {
+        "description": refusal.example["title"],
+        "headers": {"X-Request-ID": {"$ref": "#/components/headers/X-Request-ID"}},
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+        },
+    }
 
 
 def _health_answer(description: str, schema: str, example: Json, *headers: str) -> Json:

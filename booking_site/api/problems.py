@@ -27,18 +27,20 @@ class Refusal:
         return problem(status=self.status, code=self.code, detail=self.detail, instance="/api/v1/...", errors=errors)
 
 
-ADDRESS_TOO_LONG = Refusal(414, "address_too_long", "The address is longer than 8190 bytes. Ask for less at once.")
-HEADERS_TOO_LARGE = Refusal(431, "headers_too_large", "A header of the request is too long, or there are too many.")
+UNREAD = (  # what the server refuses before the site has seen it
+    Refusal(400, "bad_request", "The request cannot be understood."),
+    Refusal(414, "address_too_long", "The address is longer than 8190 bytes. Ask for less at once."),
+    Refusal(431, "headers_too_large", "A header of the request is too long, or there are too many."),
+)
 EVERY_CALL = (
+    *UNREAD,
     Refusal(401, "not_authenticated", "Authentication credentials were not provided."),
     Refusal(401, "invalid_token", "The access token is unknown or has expired. Get a new one."),
     Refusal(403, "insufficient_scope", "The access token lacks the scope appointments:write."),
     Refusal(403, "not_allowed", "The signed-in person may not do this."),
     Refusal(403, "not_for_patients", "An app that acts for a patient may not do this."),
     Refusal(406, "not_acceptable", "Could not satisfy the request Accept header."),
-    ADDRESS_TOO_LONG,
     Refusal(429, "throttled", "Request was throttled. Expected available in 12 seconds."),
-    HEADERS_TOO_LARGE,
     Refusal(503, "unavailable", "The database cannot be reached right now. Try again in a moment."),
 )
 BODY = (

@@ -79,9 +79,9 @@ def test_every_operation_says_all_that_a_client_needs(openapi):
             continue
         (scope,) = operation["security"][0]["oauth2"]
         assert scope in openapi["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"]
-        assert {"401", "403", "406", "429", "503"} <= set(operation["responses"]), where
+        assert {"400", "401", "403", "406", "414", "429", "431", "503"} <= set(operation["responses"]), where
         if "requestBody" in operation:
-            assert {"400", "413", "415"} <= set(operation["responses"]), where
+            assert {"413", "415"} <= set(operation["responses"]), where
 
 
 def test_unknown_fields_are_refused_by_the_schemas_of_requests(openapi):
