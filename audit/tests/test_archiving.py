@@ -14,7 +14,6 @@ from audit.models import AuditLog, AuditSeal
 from audit.tests.test_sealing import seal_everything, tell
 from audit.verification import Report, findings
 from booking_site.core.actor import command
-from booking_site.testing.fixtures import APPEND_ONLY, switch_triggers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_horizon")]
 OLD = archiving.Month(date(2024, 2, 1), date(2024, 3, 1))
@@ -37,14 +36,12 @@ def log(settings):
             "CREATE TRIGGER audit_logs_no_truncate BEFORE TRUNCATE ON audit_logs_2024_02"
             " FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_refuse()"
         )
-        switch_triggers(cursor, "ENABLE", APPEND_ONLY)
     for day in (1, 10, 29):
         AuditLog.objects.create(id=id_of(datetime(2024, 2, day, 12, tzinfo=UTC)), action="test.old", status="success")
         tell(2)
     seal_everything()
     yield
     with connection.cursor() as cursor:
-        switch_triggers(cursor, "DISABLE", APPEND_ONLY)
         cursor.execute("DROP TABLE IF EXISTS audit_logs_2024_02")
 
 

@@ -14,8 +14,8 @@ from audit.receivers import write
 from audit.tests.test_sealing import seal, seal_everything, tell
 from audit.verification import Report, findings
 from booking_site.core.actor import command
+from booking_site.testing import cleaning
 from booking_site.testing.factories import booked
-from booking_site.testing.fixtures import APPEND_ONLY, switch_triggers
 
 pytestmark = pytest.mark.django_db
 
@@ -49,8 +49,6 @@ def sealed_log(django_db_setup, django_db_blocker, tmp_path_factory, own_horizon
     Committed once; what a test does to it is rolled back."""
     path = tmp_path_factory.mktemp("seals") / "seals.jsonl"
     with django_db_blocker.unblock():
-        with connection.cursor() as cursor:
-            switch_triggers(cursor, "ENABLE", APPEND_ONLY)
         for count in (3, 2, 4, 1):
             with transaction.atomic():
                 tell(count)
@@ -58,9 +56,8 @@ def sealed_log(django_db_setup, django_db_blocker, tmp_path_factory, own_horizon
         call_command("export_seals", since=1, file=path)
         tell(2)
     yield path
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        switch_triggers(cursor, "DISABLE", APPEND_ONLY)
-        cursor.execute("TRUNCATE audit_logs, audit_seals")
+    with django_db_blocker.unblock():
+        cleaning.restore()
 
 
 @pytest.fixture(autouse=True)

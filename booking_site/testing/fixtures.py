@@ -1,5 +1,7 @@
 """Fixtures for the tests of all apps (loaded by conftest.py). Real PostgreSQL, real HTTP, nothing mocked."""
 
+import functools
+import json
 import os
 import signal
 import socket
@@ -7,17 +9,15 @@ import subprocess
 import sys
 import time
 import urllib.request
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.db.models.signals import post_migrate
 from django.utils import translation
 from oauth2_provider.models import get_access_token_model
 from rest_framework.test import APIClient
@@ -26,51 +26,26 @@ from booking_site.api import failures
 from booking_site.api.clients import issue_token, register
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
+from booking_site.testing import cleaning
 from booking_site.testing.canaries import file_of
 from booking_site.testing.factories import staff
-from scheduling.models import VisitType
 
 SHARED_DATA = Path(os.environ.get("SHARED_DATA", settings.BASE_DIR.parent / "shared" / "data"))
 
 
-# What would stand in the way of cleaning up by TRUNCATE, or write of it.
-APPEND_ONLY = ("audit_logs_no_truncate", "audit_seals_no_truncate", "audit_epochs_no_truncate")
-AGAINST_TRUNCATE = (*APPEND_ONLY, "audit_backstop_truncate")
 TOLD = "patient slot appointment"
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Transactional tests clean up by TRUNCATE: the audit log refuses it, and it takes along what migrations made.
-
-    Factories write without telling anybody, so what the tests themselves write counts as told; served sites have a
+    """Factories write without telling anybody, so what the tests themselves write counts as told; served sites have a
     role of their own (see serving), and for them nothing does."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        switch_triggers(cursor, "DISABLE", AGAINST_TRUNCATE)
         user, name = connection.settings_dict["USER"], connection.settings_dict["NAME"]
         cursor.execute(f"ALTER ROLE {user} IN DATABASE {name} SET audit.told = '{TOLD}'")
         cursor.execute(f"SET audit.told = '{TOLD}'")
         grant(site=SITE, sealer=SEALER)
-        _drop_partitions_to_come(cursor)
-    post_migrate.connect(_make_roles, sender=apps.get_app_config("auth"))  # sent after each such clean-up
-
-
-def _drop_partitions_to_come(cursor) -> None:
-    """Each would be cleaned up after each test that commits, with all of its indexes."""
-    type(apps.get_app_config("audit")).months_ahead = 1  # in case that one begins meanwhile
-    cursor.execute(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^audit_logs_20'"
-        " AND relname > to_char(now() AT TIME ZONE 'UTC' + interval '1 month', '\"audit_logs_\"YYYY\"_\"MM')"
-    )
-    for (name,) in cursor.fetchall():
-        cursor.execute(f"DROP TABLE {name}")
-
-
-def switch_triggers(cursor, state: str, names: tuple[str, ...]) -> None:
-    """``state``: ENABLE or DISABLE. Partitions have each their own."""
-    cursor.execute("SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgname = ANY(%s)", [list(names)])
-    for table, trigger in cursor.fetchall():
-        cursor.execute(f"ALTER TABLE {table} {state} TRIGGER {trigger}")
+        cleaning.remember()
 
 
 def written_at(entry, moment: str) -> None:
@@ -79,16 +54,6 @@ def written_at(entry, moment: str) -> None:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("UPDATE audit_logs SET timestamp = %s WHERE id = %s", [moment, entry.pk])
         cursor.execute("SET session_replication_role = origin")
-
-
-def _make_roles(**kwargs: object) -> None:
-    import_module("booking_site.console.migrations.0001_roles").create(apps, None)
-    for name in (
-        *("0002_planning_roles", "0003_front_desk_roles", "0004_who_merges_patients"),
-        "0005_privacy_roles",
-    ):
-        import_module(f"booking_site.console.migrations.{name}").forwards(apps, None)
-    VisitType.objects.get_or_create(code="consultation", defaults={"name": "Consultation", "duration_minutes": 30})
 
 
 @pytest.fixture
@@ -167,7 +132,8 @@ def server(transactional_db):
 class serving:
     """Serve the test database, with the rights that a site has; a context manager that gives the address.
 
-    Whatever the site writes, it tells of itself: the database has no need to (see audit.migrations.0005_backstop)."""
+    ``environment``: what the site reads otherwise than usual; it takes a second more. Whatever the site writes, it
+    tells of itself: the database has no need to (see audit.migrations.0005_backstop)."""
 
     def __init__(self, **environment: str) -> None:
         self.environment = environment
@@ -176,40 +142,64 @@ class serving:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "booking_site.testing.settings",
-            "DATABASE_URL": test_database_url("" if settings.DATABASE_URL else SITE),
-            "SEALER": "off",
-            "SECRET_KEY": settings.SECRET_KEY,
-            "ALLOWED_HOSTS": "127.0.0.1,localhost",
-            "HTTPS": "off",
-            **self.environment,
-        }
+        arguments = ["-c", "python:booking_site.gunicorn", "--bind", f"127.0.0.1:{port}"]
         with file_of("stderr") or open(os.devnull, "w") as log:
-            self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"),
-                    *("--bind", f"127.0.0.1:{port}"),
-                ],
-                cwd=settings.BASE_DIR,
-                env=environment,
-                stderr=log,
-                start_new_session=True,
-            )
+            if self.environment:
+                command = [sys.executable, "-m", "gunicorn", *arguments]
+                self.pid = _start(command, self.environment, stderr=log, start_new_session=True).pid
+            else:
+                self.pid = _nursery().serve(arguments, log.name)
         address = f"http://127.0.0.1:{port}"
-        for _ in range(300):
+        for _ in range(1000):
             try:
                 urllib.request.urlopen(f"{address}/health", timeout=5)
                 return address
             except OSError:
-                assert self.process.poll() is None, "the server ended at once"
-                time.sleep(0.1)
+                assert _runs(self.pid), "the server ended at once"
+                time.sleep(0.03)
         raise AssertionError("the server did not answer within 30 s")
 
     def __exit__(self, *exception: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)  # its gentle end takes a second, and has tests of its own
-        self.process.wait(20)
+        os.killpg(self.pid, signal.SIGKILL)  # its gentle end takes a second, and has tests of its own
+        while _runs(self.pid):
+            time.sleep(0.01)
         untold = "SELECT action, details FROM audit_logs WHERE action LIKE 'database.%%' AND user_id = %s"
         with psycopg.connect(test_database_url()) as session:
             assert session.execute(untold, [SITE]).fetchall() == [], "the site wrote what it did not tell of"
+
+
+class _Nursery:
+    """See booking_site.testing.nursery; one for each process of the tests, whose database it serves."""
+
+    def __init__(self) -> None:
+        self.process = _start(
+            [sys.executable, "-m", "booking_site.testing.nursery"], {}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def serve(self, arguments: list[str], log: str) -> int:
+        self.process.stdin.write(f"{json.dumps({'arguments': arguments, 'log': log})}\n".encode())
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+_nursery = functools.cache(_Nursery)
+
+
+def _start(command: list[str], environment: dict[str, str], **streams: Any) -> subprocess.Popen:
+    usual = {
+        "DJANGO_SETTINGS_MODULE": "booking_site.testing.settings",
+        "DATABASE_URL": test_database_url("" if settings.DATABASE_URL else SITE),
+        "SEALER": "off",
+        "SECRET_KEY": settings.SECRET_KEY,
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "HTTPS": "off",
+    }
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, env={**os.environ, **usual, **environment}, **streams)
+
+
+def _runs(pid: int) -> bool:
+    """Also of a process that is no child of ours; waits for one that is."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) == (0, 0)
+    except ChildProcessError:
+        return Path(f"/proc/{pid}").exists()

@@ -16,20 +16,14 @@ from appointments.models import Appointment
 from audit.models import AuditLog
 from audit.tests.test_sealing import seal_everything
 from booking_site.testing.factories import booked
-from booking_site.testing.fixtures import APPEND_ONLY, switch_triggers, test_database_url
+from booking_site.testing.fixtures import test_database_url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("own_horizon")]
 
 
 @pytest.fixture(autouse=True)
-def as_in_production(settings):
-    """The guards that tests switch off are on: the checks of a backup look for them."""
+def no_file_of_seals(settings):
     settings.AUDIT_SEALS_FILE = None
-    with connection.cursor() as cursor:
-        switch_triggers(cursor, "ENABLE", APPEND_ONLY)
-    yield
-    with connection.cursor() as cursor:
-        switch_triggers(cursor, "DISABLE", APPEND_ONLY)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import socket
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 
+from booking_site.testing import cleaning
 from booking_site.testing.fixtures import serving
 from booking_site.testing.problems import PROBLEM
 
@@ -20,8 +20,8 @@ def address(django_db_setup, django_db_blocker):
     who ask."""
     with django_db_blocker.unblock(), serving(TRUSTED_PROXIES="10.0.0.0/8") as served:
         yield urlsplit(served)
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute("TRUNCATE audit_logs")
+    with django_db_blocker.unblock():
+        cleaning.restore()
 
 
 @pytest.fixture
