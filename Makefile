@@ -22,7 +22,7 @@ run: $(VENV)/.packages
 	@LOCAL=on HTTPS=off exec $(BIN)/python manage.py serve
 
 test: $(VENV)/.packages-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.packages-dev
 	$(BIN)/ruff check

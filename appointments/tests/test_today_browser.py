@@ -171,8 +171,10 @@ def test_what_a_colleague_does_meanwhile_changes_what_the_open_panel_offers(page
 
 def test_a_board_left_open_overnight_goes_on_with_the_new_day(page, clinic):
     page.clock.install()
-    sign_in(page)
-    page.wait_for_event("response", lambda answer: "/today/data/" in answer.url)  # which tells the server's time
+    with page.expect_response(lambda answer: "/today/data/" in answer.url) as told:  # the server's time
+        sign_in(page)
+    told.value.finished()
+    page.wait_for_load_state("networkidle")  # it has been read
     with page.expect_navigation():
         page.clock.set_system_time(timezone.now() + timedelta(days=1))
     expect(page.locator("#today-title")).to_contain_text("Today, ")

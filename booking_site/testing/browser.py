@@ -84,7 +84,9 @@ def choose(page: Page, field: str, text: str, option: str) -> None:
     page.get_by_role("combobox", name=field).focus()
     page.keyboard.press("Enter")
     page.keyboard.type(text)
-    page.get_by_role("option", name=option).wait_for()
+    # Before the answer to what was typed comes, another one is marked.
+    marked = page.locator(".select2-results__option--highlighted")
+    expect(marked).to_contain_text(option)
     page.keyboard.press("Enter")
     expect(page.get_by_role("combobox", name=field)).to_contain_text(option.split(",")[0])
 
