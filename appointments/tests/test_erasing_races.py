@@ -13,6 +13,7 @@ from appointments.erasing import erase
 from appointments.exceptions import PatientStillExpected
 from appointments.models import Appointment
 from booking_site.testing.factories import TESTER, PatientFactory, SlotFactory
+from booking_site.testing.racing import somebody_waits
 from patients.exceptions import PatientErased
 from patients.models import Patient
 
@@ -36,12 +37,10 @@ def elsewhere(pool, work):
             connection.close()
 
     running = pool.submit(alone)
-    with connection.cursor() as cursor:
-        for _ in range(2000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if running.done() or cursor.fetchone()[0]:
-                return running
-            time.sleep(0.002)
+    for _ in range(2000):
+        if running.done() or somebody_waits():
+            return running
+        time.sleep(0.002)
     raise AssertionError("it neither ended nor waited")
 
 

@@ -14,7 +14,7 @@ from appointments.merging import merge
 from appointments.models import Appointment
 from booking_site.core.errors import DomainError
 from booking_site.testing.factories import TESTER, PatientFactory, SlotFactory
-from booking_site.testing.racing import race
+from booking_site.testing.racing import race, somebody_waits
 from patients.models import Patient, PatientMerge
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,13 +59,10 @@ def booking(patient, slot):
 
 
 def until_somebody_waits():
-    """Asks the table of locks itself: what it says is of this moment, also within a transaction."""
-    with connection.cursor() as cursor:
-        for _ in range(1000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-            time.sleep(0.002)
+    for _ in range(1000):
+        if somebody_waits():
+            return
+        time.sleep(0.002)
     raise AssertionError("nobody came to wait for a lock")
 
 

@@ -28,7 +28,7 @@ from booking_site.core.errors import KeyReused, PreconditionFailed
 from booking_site.core.operations import version_of
 from booking_site.testing.factories import TESTER, DoctorFactory, PatientFactory, SlotFactory, booked, in_days
 from booking_site.testing.fixtures import test_database_url
-from booking_site.testing.racing import what_is_wrong
+from booking_site.testing.racing import somebody_waits, what_is_wrong
 from patients.models import Patient
 from scheduling import operations as holding
 from scheduling.exceptions import HoldExpired, SlotNotFound, SlotUnavailable
@@ -505,11 +505,12 @@ def test_an_operation_that_loses_a_deadlock_is_repeated(timeouts):
 
         def run_into_it():
             deadline = time.monotonic() + 10
-            while not waits_for_the_patient() and time.monotonic() < deadline:
+            while not somebody_waits() and time.monotonic() < deadline:
                 time.sleep(0.01)
             rival.execute("SELECT FROM appointments WHERE id = %s FOR UPDATE", [one.pk])
             rolled_back.set()  # only the loss of our side can have freed it
             rival.commit()
+            connection.close()  # of this thread
 
         thread = threading.Thread(target=run_into_it)
         thread.start()
@@ -522,11 +523,6 @@ def test_an_operation_that_loses_a_deadlock_is_repeated(timeouts):
         ("appointment.booked", "success"),
         ("appointment.rescheduled", "success"),
     ]
-
-
-def waits_for_the_patient():
-    with psycopg.connect(test_database_url()) as watcher:
-        return watcher.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -63,6 +63,22 @@ def race(runners: Sequence[Callable[[], T]]) -> list[T]:
         return list(pool.map(run, runners))
 
 
+WAITING = """
+SELECT EXISTS (
+    SELECT FROM pg_locks AS wanted JOIN pg_locks AS had USING (pid) JOIN pg_database ON had.database = pg_database.oid
+    WHERE NOT wanted.granted AND datname = current_database()
+)
+"""
+
+
+def somebody_waits() -> bool:
+    """For a lock, in this database: others of the server belong to other tests. What the table of locks says is of this
+    moment, also within a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        return bool(cursor.fetchone()[0])
+
+
 SEATS_IN_DISAGREEMENT = """
 SELECT id FROM available_slots AS slot
 WHERE (slot.status = 'booked') <> EXISTS (
