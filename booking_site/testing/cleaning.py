@@ -6,7 +6,7 @@ test, and the audit log refuses it.
 
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 
 TABLES = """
@@ -33,8 +33,7 @@ def remember() -> None:
 
 def restore() -> None:
     """Waits for whoever is still writing."""
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {', '.join(at_first)} IN EXCLUSIVE MODE")
         cursor.execute("SET LOCAL session_replication_role = replica")  # without triggers and foreign keys
         empty = [table for table, (_, rows) in at_first.items() if not rows]
@@ -46,7 +45,6 @@ def restore() -> None:
                 cursor.execute(f"DELETE FROM {table}")
                 with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
                     copy.write(rows)
-        cursor.execute("COMMIT")
 
 
 def _rows(cursor: Any, table: str, columns: str) -> bytes:
