@@ -1,5 +1,9 @@
 """What every answer says to the browser: each address of the URL conf, each kind of file, each kind of error."""
 
+import http.client
+import json
+import socket
+
 import pytest
 from django.conf import settings as own_settings
 from django.contrib.auth.models import User
@@ -8,8 +12,10 @@ from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path, reverse
+from django.utils import translation
 
 from booking_site.headers import UNUSED
+from booking_site.server_answers import write_error
 from booking_site.testing.addresses import every_address
 from booking_site.testing.world import build
 from booking_site.tests import test_accessible_browser as pages
@@ -185,3 +191,21 @@ def test_the_readers_of_the_document_may_do_little_more(https):
         assert theirs - usual - styles == {"img-src 'self' data:"}, address
         assert all(part.count("'sha256-") == part.count(" ") - 1 for part in styles), address
         assert "unsafe" not in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "bad_request"), (414, "address_too_long"), (500, "internal_error")])
+def test_what_the_server_answers_by_itself_says_it_too(status, code):
+    ours, theirs = socket.socketpair()
+    with ours, theirs, translation.override("de"):
+        write_error(theirs, status, "As It Says", "what was sent")
+        answer = http.client.HTTPResponse(ours)
+        answer.begin()
+        body = json.loads(answer.read())
+    assert (answer.status, answer.reason, body["status"], body["code"]) == (status, "As It Says", status, code)
+    assert "what was sent" not in str(body)
+    assert body["detail"].isascii()  # English, as all that programs read
+    plain = {name: value for name, value in ALWAYS.items() if name != "Strict-Transport-Security"}
+    assert {name: answer.headers[name] for name in plain} == plain
+    assert policy_of(answer.headers) == POLICY
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Connection"] == "close"

@@ -209,6 +209,14 @@ def test_what_never_reaches_the_site_is_answered_as_the_site_does(ask, lines, st
     assert b"Zyxwvutsr" not in said
 
 
+def test_an_address_may_have_as_many_bytes_as_its_refusal_says(ask):
+    asked = b"GET /api/v1/doctors?search= HTTP/1.1"
+    for length, status in ((8190, 401), (8191, 414)):
+        line = asked.replace(b"= ", b"=" + b"x" * (length - len(asked)) + b" ")
+        assert statuses(ask(line, b"Host: 127.0.0.1", CLOSE)) == [status], length
+    assert b"longer than 8190 bytes" in ask(line, b"Host: 127.0.0.1", CLOSE)
+
+
 @pytest.mark.parametrize("method", [b"TRACE", b"TRACK", b"CONNECT", b"DEBUG", b"PROPFIND", b"BREW", b"get", b"G\tT"])
 def test_methods_that_we_do_not_have_are_refused_everywhere(ask, method):
     for path in (b"/", b"/admin/login/", b"/api/v1/doctors", b"/health/live", b"/docs", b"/static/console/console.js"):
