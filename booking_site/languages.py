@@ -9,8 +9,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext_noop
 from django.utils.translation.trans_real import parse_accept_lang_header
 
-FOR_PROGRAMS = ("/api/", "/oauth/", "/health", "/openapi.json", "/docs", "/redoc")
-CONSENT = "/oauth/authorize"  # the one page of OAuth that people read
+from booking_site.audience import is_for_programs
 
 # Of the stock pages: so that our catalogues have them too, and call a thing by one word everywhere.
 REWORDED = (
@@ -26,7 +25,7 @@ class LanguageMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(FOR_PROGRAMS) and not request.path.startswith(CONSENT):
+        if is_for_programs(request):
             translation.activate(settings.LANGUAGE_CODE)
             return self.get_response(request)
         language = language_of(request)

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from booking_site.core.ids import uuid7
 REQUEST_ID = re.compile(r"\A[A-Za-z0-9._-]{8,64}\Z")
 
 Respond = Callable[[HttpRequest], HttpResponse]
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
 class RequestContextMiddleware:
@@ -28,7 +29,7 @@ class RequestContextMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request.request_id = given if REQUEST_ID.match(given) else str(uuid7())  # type: ignore[attr-defined]
         request.client_address = client_address(request)  # type: ignore[attr-defined]
         if not _trusted(request.META.get("REMOTE_ADDR", "")):
@@ -41,19 +42,29 @@ class RequestContextMiddleware:
 def client_address(request: HttpRequest) -> str:
     """The nearest address that is no trusted proxy. X-Forwarded-For counts only as far as trusted proxies wrote it."""
     address = request.META.get("REMOTE_ADDR", "")
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     while hops and _trusted(address):
         address = hops.pop()
+    return _kept(address)
+
+
+@lru_cache(4096)
+def _kept(address: str) -> str:
     return str(parsed(address) or "")
 
 
 def _trusted(text: str) -> bool:
+    return bool(_proxies()) and _is_within(text, _proxies())
+
+
+@lru_cache(4096)
+def _is_within(text: str, networks: Networks) -> bool:
     address = parsed(text)
-    return address is not None and any(address in network for network in _proxies())
+    return address is not None and any(address in network for network in networks)
 
 
 @cache
-def _proxies() -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+def _proxies() -> Networks:
     return tuple(ipaddress.ip_network(entry, strict=False) for entry in settings.TRUSTED_PROXIES)
 
 

@@ -4,7 +4,6 @@ was sent."""
 import socket
 from typing import Any
 
-from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -13,7 +12,7 @@ from gunicorn.util import write_nonblock
 from booking_site.api.errors import problem_response
 from booking_site.api.problems import UNREAD
 from booking_site.errorpages import server_error
-from booking_site.headers import HeadersMiddleware
+from booking_site.headers import HeadersMiddleware, PolicyMiddleware
 from booking_site.middleware import RequestContextMiddleware
 
 REFUSALS = {refusal.status: refusal for refusal in UNREAD}
@@ -29,7 +28,7 @@ def write_error(sock: socket.socket, status: int, reason: str, message: str) -> 
         return problem_response(request, status=status, code=refusal.code, detail=refusal.detail)
 
     with translation.override(settings.LANGUAGE_CODE):
-        answer: Any = CSPMiddleware(HeadersMiddleware(RequestContextMiddleware(refuse)))(HttpRequest())
+        answer: Any = PolicyMiddleware(HeadersMiddleware(RequestContextMiddleware(refuse)))(HttpRequest())
     answer["Content-Length"] = str(len(answer.content))
     answer["Connection"] = "close"
     head = f"HTTP/1.1 {status} {reason}\r\n".encode() + answer.serialize_headers()

@@ -107,20 +107,20 @@ INSTALLED_APPS = [
     "booking_site",
 ]
 MIDDLEWARE = [
-    "csp.middleware.CSPMiddleware",
+    "booking_site.headers.PolicyMiddleware",
     "booking_site.headers.HeadersMiddleware",
     "booking_site.middleware.RequestContextMiddleware",
     "booking_site.middleware.MethodMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "booking_site.headers.CorsMiddleware",
     "booking_site.languages.LanguageMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "booking_site.audience.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
+    "booking_site.audience.Authentication",
+    "booking_site.audience.Messages",
+    "allauth.account.middleware.AccountMiddleware",  # it insists on being named here
     "booking_site.console.middleware.SignInMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "booking_site.middleware.BodyLimitMiddleware",
@@ -156,6 +156,7 @@ DATABASES = {
         pool_size=env.int("DATABASE_POOL_SIZE", default=0),
         role=env.str("EMBEDDED_ROLE", default=""),
         timeouts={} if PGBOUNCER else {"lock_timeout": "3s", "statement_timeout": STATEMENT_TIMEOUT},
+        prepares=not PGBOUNCER,
     )
     | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER}
 }
@@ -194,6 +195,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["booking_site.api.throttling.ClientThrottle"],
     "DEFAULT_PARSER_CLASSES": ["booking_site.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["booking_site.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking_site.api.negotiation.OneFormat",
     "DEFAULT_FILTER_BACKENDS": ["booking_site.api.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "booking_site.api.pagination.PageNumberPagination",
     "DEFAULT_SCHEMA_CLASS": "booking_site.api.schema.CallSchema",

@@ -20,13 +20,13 @@ documents = [
     path("redoc", redoc, name="redoc"),
 ]
 urlpatterns = [
+    path("api/v1/", include(api_v1)),  # first: most of what is asked
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/language/", set_language, name="set_language"),
     path("admin/account/", include("booking_site.accounts.urls")),
     path("admin/", admin.site.urls),
     path("admin/login/", admin.site.login, name="account_login"),  # the library's name for it; never matched
     path("oauth/", include("booking_site.api.oauth")),
-    path("api/v1/", include(api_v1)),
     path("api/v1/", include(documents)),
     *documents,
 ]

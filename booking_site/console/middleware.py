@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from booking_site.accounts import devices, second_factor, sessions
 from booking_site.accounts.leading import lead_to_second_factor
+from booking_site.audience import is_for_programs
 from booking_site.errorpages import database_error
-from booking_site.languages import CONSENT, FOR_PROGRAMS
 
 # What scripts ask for again and again: nobody needs to be there.
 REFRESHED = frozenset({"admin:today_data"})
@@ -23,12 +23,14 @@ class SignInMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if is_for_programs(request):
+            return response
         devices.give(request, response)
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Programs bring tokens, and have no session."""
-        if request.path.startswith(FOR_PROGRAMS) and not request.path.startswith(CONSENT):
+        if is_for_programs(request):
             return None
         try:
             return _check(request, request.resolver_match.view_name if request.resolver_match else "")

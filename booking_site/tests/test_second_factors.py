@@ -13,8 +13,8 @@ from django.urls import URLResolver, get_resolver, reverse
 
 from audit.models import AuditLog
 from booking_site.accounts.leading import PROVING, SETTING_UP
+from booking_site.audience import CONSENT, FOR_PROGRAMS
 from booking_site.console.middleware import ALWAYS_OPEN
-from booking_site.languages import CONSENT, FOR_PROGRAMS
 from booking_site.testing.factories import PASSWORD, staff
 from booking_site.testing.second_factors import code, give_app, give_codes, kinds
 
