@@ -1,4 +1,5 @@
 import hashlib
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,17 @@ from booking_site.api.pagination import KeysetPagination
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
+from booking_site.core.reach import EVERYTHING, Reach
+from booking_site.core.sql import Select
+
+
+def _within(reach: Reach) -> Select:
+    return Select.of(AppointmentSerializer.read(Appointment.objects.within(reach)))
+
+
+@cache
+def _all() -> Select:
+    return _within(EVERYTHING)
 
 
 @documented("Appointments", CALLS)
@@ -40,6 +52,9 @@ class AppointmentViewSet(RowViewSet):
 
     def within(self, rows: Any) -> Any:
         return rows.within(self.reach)
+
+    def rows(self) -> Select:
+        return _all() if self.reach.is_everything else _within(self.reach)
 
     def book(self, request: Any) -> Response:
         form = BookRequest(data=request.data)

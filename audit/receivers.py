@@ -19,6 +19,7 @@ from audit.subjects import patient_of, subject_of
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor, actor_of
 from booking_site.core.errors import DomainError
+from booking_site.core.sql import planned
 from scheduling import signals as scheduling
 from scheduling.models import AvailableSlot
 
@@ -38,8 +39,7 @@ def _add(made: AuditLog) -> None:
     longer than to run it, and every booking pays for that."""
     said = [getattr(made, name) for name in SAID]
     said[-1] = json.dumps(made.details)
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT, said)
+    planned(INSERT, said)
     told.note(made)
 
 

@@ -16,7 +16,12 @@ from booking_site.postgres import embedded
 DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
-def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str], role: str = "") -> dict[str, Any]:
+PREPARE_AFTER = 5  # runs of a statement, on one connection; psycopg's own default
+
+
+def database(
+    url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str], role: str = "", prepares: bool = True
+) -> dict[str, Any]:
     """The DATABASES entry.
 
     url: any PostgreSQL connection URI, several hosts and all libpq parameters included; empty for the embedded server.
@@ -25,6 +30,8 @@ def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str
     role: under which to work in the embedded server; empty for its superuser, who owns all.
     timeouts: PostgreSQL settings such as ``{"lock_timeout": "3s"}``, applied to each connection. PgBouncer refuses
         start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
+    prepares: statements of a ``planned_cursor`` are prepared; not behind PgBouncer, where the next one may run
+        elsewhere.
     """
     settings: dict[str, Any] = {
         "ENGINE": "booking_site.postgres",
@@ -43,6 +50,7 @@ def database(url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str
         given = options.get("options", "")
         options["options"] = " ".join([given, *(f"-c {name}={value}" for name, value in timeouts.items())]).strip()
     options.setdefault("connect_timeout", 5)
+    options["prepare_threshold"] = PREPARE_AFTER if prepares else None
     if pool_size:
         options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
     settings["OPTIONS"] = options

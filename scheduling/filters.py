@@ -1,10 +1,8 @@
 import uuid
-from datetime import MAXYEAR, date, time, timedelta
-from functools import cached_property, reduce
-from operator import or_
+from datetime import MAXYEAR, date, timedelta
+from functools import cached_property
 from typing import Any
 
-import django_filters
 from dateutil.relativedelta import relativedelta
 from django import forms
 from django.db.models import Q, QuerySet
@@ -12,41 +10,62 @@ from django.utils import timezone
 
 from booking_site.api.filters import (
     ChoiceListFilter,
+    ConditionFilterSet,
     LocalDateFilter,
+    TextCondition,
     TextFilter,
     TextListFilter,
     TimeFilter,
     WholeNumberFilter,
+    any_of,
 )
-from booking_site.core.sql import checked
+from booking_site.core.sql import SqlCondition, checked
 from doctors.filters import departments_asked
 from doctors.models import Doctor
 from scheduling.models import AvailableSlot, Schedule
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")  # as in RFC 5545, small
-NOON, EVENING = time(12), time(17)
 PARTS_OF_DAY = {
-    "morning": Q(time__lt=NOON),
-    "afternoon": Q(time__gte=NOON, time__lt=EVENING),
-    "evening": Q(time__gte=EVENING),
+    "morning": SqlCondition("available_slots.time < '12:00'"),
+    "afternoon": SqlCondition("available_slots.time >= '12:00' AND available_slots.time < '17:00'"),
+    "evening": SqlCondition("available_slots.time >= '17:00'"),
 }
 MOST_SEATS = 20  # of a doctor or of a day
 CALENDAR_MONTHS, MOST_DAYS = 3, 100
 
 
-class SlotFilter(django_filters.FilterSet):
+def _in_department(value: str, request: Any) -> SqlCondition:
+    return any_of("available_slots.department_id", departments_asked(value, request))
+
+
+def _of_specialization(value: str, request: Any) -> SqlCondition:
+    doctors = Doctor.objects.filter(specialization__iexact=value).values_list("pk", flat=True)
+    return any_of("available_slots.doctor_id", list(doctors))  # ids, not a join: see departments_asked
+
+
+def _on_weekdays(value: list[str], request: Any) -> SqlCondition:
+    return SqlCondition(
+        "extract(isodow FROM available_slots.date) = ANY(%s::int[])", [WEEKDAYS.index(day) + 1 for day in value]
+    )
+
+
+def _in_parts_of_day(value: list[str], request: Any) -> SqlCondition:
+    return SqlCondition("(" + " OR ".join(PARTS_OF_DAY[part].sql for part in value) + ")")
+
+
+class SlotFilter(ConditionFilterSet):
     doctor = TextListFilter(field_name="doctor_id", max_length=32, label="The doctor's code, or several.")
-    department = TextFilter(method="filter_department", label="Name or id of the department.")
-    specialization = TextFilter(method="filter_specialization", label="The doctor's specialization.")
+    department = TextCondition(means=_in_department, label="Name or id of the department.")
+    specialization = TextCondition(means=_of_specialization, label="The doctor's specialization.")
     visit_type = TextListFilter(max_length=40, label="Kind of visit, such as consultation, or several.")
     date = LocalDateFilter(label="Date at the site.")
     date_from = LocalDateFilter(lookup_expr="gte", label="From this date at the site.")
     date_to = LocalDateFilter(lookup_expr="lte", label="Up to and including this date.")
-    weekday = ChoiceListFilter(method="filter_weekday", choices=WEEKDAYS, label="Days of the week at the site.")
+    weekday = ChoiceListFilter(means=_on_weekdays, choices=WEEKDAYS, label="Days of the week at the site.")
     time_from = TimeFilter(field_name="time", lookup_expr="gte", label="Wall clock at the site.")
     time_to = TimeFilter(field_name="time", lookup_expr="lte", label="Begins at this time at the latest.")
     part_of_day = ChoiceListFilter(
-        method="filter_part_of_day",
+        means=_in_parts_of_day,
         choices=PARTS_OF_DAY,
         label="Begins before 12:00 (morning), before 17:00 (afternoon) or later (evening), on the wall clock at the "
         "site.",
@@ -56,23 +75,6 @@ class SlotFilter(django_filters.FilterSet):
     class Meta:
         model = AvailableSlot
         fields: list[str] = []
-
-    @cached_property
-    def departments(self) -> list[uuid.UUID]:
-        return departments_asked(self.form.cleaned_data["department"], self.request)
-
-    def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        return queryset.filter(department_id__in=self.departments)
-
-    def filter_specialization(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
-        doctors = Doctor.objects.filter(specialization__iexact=value).values_list("pk", flat=True)
-        return queryset.filter(doctor_id__in=list(doctors))  # ids, not a join: see departments_asked
-
-    def filter_weekday(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
-        return queryset.filter(date__iso_week_day__in=[WEEKDAYS.index(day) + 1 for day in value])
-
-    def filter_part_of_day(self, queryset: QuerySet, name: str, value: list[str]) -> QuerySet:
-        return queryset.filter(reduce(or_, (PARTS_OF_DAY[part] for part in value)))
 
     def leave(self, queryset: QuerySet, name: str, value: Any) -> QuerySet:
         """Not a condition of the seats: the view reads it."""
@@ -95,6 +97,7 @@ class FirstAvailableFilter(SlotFilter):
     doctor = TextListFilter(
         method="leave", max_length=32, label="The doctor's code, or several in the order of preference."
     )
+    department = TextFilter(method="filter_department", label="Name or id of the department.")
     specialization = TextFilter(method="leave", label="The doctor's specialization.")
     per_doctor = WholeNumberFilter(
         method="leave", min_value=1, max_value=MOST_SEATS, label="So many seats of each doctor; 1 when not given."
@@ -102,6 +105,10 @@ class FirstAvailableFilter(SlotFilter):
 
     class Meta(SlotFilter.Meta):
         form = FirstAvailableForm
+
+    @cached_property
+    def departments(self) -> list[uuid.UUID]:
+        return departments_asked(self.form.cleaned_data["department"], self.request)
 
     def filter_department(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         return queryset.filter(checked(department_id__in=self.departments))  # their doctors are known
@@ -144,8 +151,8 @@ class CalendarForm(forms.Form):
 class DayFilter(LocalDateFilter):
     """Bounds the instants: the calendar compares the date itself, of each day rather than of each seat."""
 
-    def filter(self, queryset: QuerySet, value: date | None) -> QuerySet:
-        return self.bound(queryset, value)
+    def compare(self, value: date, model: Any) -> SqlCondition:
+        return self.bound(value, model)
 
 
 class CalendarFilter(SlotFilter):

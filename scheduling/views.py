@@ -1,3 +1,4 @@
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,6 +10,8 @@ from booking_site.api.pagination import KeysetPagination, WholeList
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
+from booking_site.core.reach import EVERYTHING, Reach
+from booking_site.core.sql import Select, SqlCondition
 from doctors.models import Doctor
 from scheduling import operations, overview
 from scheduling.filters import CalendarFilter, FirstAvailableFilter, SlotFilter
@@ -30,6 +33,15 @@ class SeatViewSet(RowViewSet):
         return rows.filter(self.reach.q())
 
 
+def _free_within(reach: Reach, to_staff: bool) -> Select:
+    return Select.of(SlotSerializer.read(AvailableSlot.objects.free(to_staff=to_staff).filter(reach.q())))
+
+
+@cache
+def _free(to_staff: bool) -> Select:
+    return _free_within(EVERYTHING, to_staff)
+
+
 @documented("Slots", CALLS)
 class SlotViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
@@ -38,10 +50,11 @@ class SlotViewSet(SeatViewSet):
     pagination_class = KeysetPagination
     scopes = {"list": "slots:read", "of_doctor": "slots:read", "hold": "slots:hold", "release": "slots:hold"}
 
-    def get_queryset(self) -> QuerySet:
-        free = AvailableSlot.objects.free(to_staff=actor_of(self.request).is_staff)
+    def rows(self) -> Select:
+        to_staff = actor_of(self.request).is_staff
+        free = _free(to_staff) if self.reach.is_everything else _free_within(self.reach, to_staff)
         doctor_id = self.kwargs.get("doctor_id")  # of_doctor
-        return free if doctor_id is None else free.filter(doctor_id=doctor_id)
+        return free if doctor_id is None else free.where(SqlCondition("available_slots.doctor_id = %s", doctor_id))
 
     def of_doctor(self, request: Any, doctor_id: str) -> Response:
         if not Doctor.objects.within(self.reach).filter(pk=doctor_id).exists():

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.db import connection
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -18,6 +17,7 @@ from booking_site.api.failures import count_failure
 from booking_site.api.scopes import FOR_PATIENTS, of_patient, patient_in
 from booking_site.core.reach import EVERYWHERE, Reach
 from booking_site.core.scope import Scope, scope_of
+from booking_site.core.sql import planned
 from patients.models import Patient
 
 # For a token of a signed-in person, a scope opens no more than the person's own permissions do.
@@ -105,9 +105,7 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _opened_by(checksum: str) -> tuple[Any, Token]:
-    with connection.cursor() as cursor:
-        cursor.execute(FIND, [checksum])
-        row = cursor.fetchone()
+    row = planned(FIND, [checksum]).fetchone()
     if row is None:
         raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
     found = Found(*row)

@@ -2,19 +2,21 @@
 
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.forms.utils import ErrorDict, ErrorList
 from django_filters.fields import BaseCSVField
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
 
 from booking_site.api.serializers import UUID_PATTERN
+from booking_site.core.sql import Select, SqlCondition
 
 TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
 FURTHEST_ZONE = timedelta(hours=14)
@@ -25,9 +27,23 @@ class StrictFilterBackend(DjangoFilterBackend):
     """A query parameter that is no filter of the list is a 400: a misspelt filter would show everything, and so would
     an empty one."""
 
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        """A ``Select`` is narrowed by conditions in SQL, a queryset by what each filter makes of it."""
+        if not isinstance(queryset, Select):
+            return super().filter_queryset(request, queryset, view)
+        self._check_names(request, view.filterset_class, view)
+        return queryset.where(*view.filterset_class.conditions(request))
+
     def get_filterset(self, request: Any, queryset: Any, view: Any) -> Any:
         """The filters of the request, all of them valid; None for a view without filters. Raises ValidationError."""
-        filterset_class = self.get_filterset_class(view, queryset)
+        self._check_names(request, self.get_filterset_class(view, queryset), view)
+        filterset = super().get_filterset(request, queryset, view)
+        if filterset is not None and not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        return filterset
+
+    @staticmethod
+    def _check_names(request: Any, filterset_class: Any, view: Any) -> None:
         known = set(getattr(view.paginator, "parameters", ()))
         if filterset_class is not None:
             known |= set(filterset_class.base_filters)
@@ -40,10 +56,60 @@ class StrictFilterBackend(DjangoFilterBackend):
         blank = {name: ["Give a value, or leave it out."] for name, value in request.query_params.items() if not value}
         if blank:
             raise ValidationError(blank, code="blank")
-        filterset = super().get_filterset(request, queryset, view)
-        if filterset is not None and not filterset.is_valid():
-            raise translate_validation(filterset.errors)
-        return filterset
+
+
+class ConditionFilterSet(django_filters.FilterSet):
+    """Filters that are conditions in SQL (``ConditionFilter``): of a ``Select`` as of a queryset."""
+
+    @classmethod
+    def conditions(cls, request: Any) -> list[SqlCondition]:
+        """Those of the request. Raises ValidationError with all that is wrong with its values."""
+        conditions, errors = [], ErrorDict()
+        for name, text in request.query_params.items():
+            if (asked := cls.base_filters.get(name)) is not None:
+                try:
+                    conditions.append(asked.condition(asked.field.clean(text), cls._meta.model, request))
+                except forms.ValidationError as error:
+                    errors[name] = ErrorList(error.error_list)
+        if errors:
+            raise translate_validation(errors)
+        return conditions
+
+
+class ConditionFilter(django_filters.Filter):
+    """Compares a column of the list's own table, unless ``means`` says otherwise: a function of the value and the
+    request that gives the SqlCondition."""
+
+    OPERATORS = {"exact": "=", "gte": ">=", "lte": "<="}
+
+    def __init__(self, *args: Any, means: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.means = means
+
+    def condition(self, value: Any, model: Any, request: Any) -> SqlCondition:
+        return self.compare(value, model) if self.means is None else self.means(value, request)
+
+    def compare(self, value: Any, model: Any) -> SqlCondition:
+        return SqlCondition(f"{column(model, self.field_name)} {self.OPERATORS[self.lookup_expr]} %s", value)
+
+    def filter(self, qs: Any, value: Any) -> Any:
+        return qs if value is None or value == "" else qs.filter(self.condition(value, qs.model, self.parent.request))
+
+
+def column(model: Any, field: str) -> str:
+    return f"{model._meta.db_table}.{model._meta.get_field(field).column}"
+
+
+def all_of(conditions: Collection[SqlCondition]) -> SqlCondition:
+    sql = " AND ".join([condition.sql for condition in conditions]) or "TRUE"
+    return SqlCondition(sql, *[value for condition in conditions for value in condition.params])
+
+
+def any_of(column: str, values: Collection[Any]) -> SqlCondition:
+    """The column is one of the values. For one of them an index keeps its order."""
+    if len(values) == 1:
+        return SqlCondition(f"{column} = %s", *values)
+    return SqlCondition(f"{column} = ANY(%s)", list(values)) if values else SqlCondition("FALSE")
 
 
 class BooleanFilter(django_filters.TypedChoiceFilter):
@@ -61,6 +127,18 @@ class TextFilter(django_filters.CharFilter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"max_length": 200, "strip": False} | kwargs)
+
+
+class TextCondition(ConditionFilter, TextFilter):
+    """The same, as a condition in SQL."""
+
+
+class ChoiceCondition(ConditionFilter, django_filters.ChoiceFilter):
+    """One of ``choices``."""
+
+
+class BooleanCondition(ConditionFilter, BooleanFilter):
+    """``true`` or ``false``."""
 
 
 class ShapedField(forms.Field):
@@ -142,38 +220,41 @@ class OrderingField(BaseCSVField):
         return value if not value else each_once(super().clean(value))
 
 
-class DateFilter(django_filters.Filter):
+class DateFilter(ConditionFilter):
     field_class = DateField
 
 
-class TimeFilter(django_filters.Filter):
+class TimeFilter(ConditionFilter):
     field_class = TimeField
 
 
-class IdentifierFilter(django_filters.Filter):
+class IdentifierFilter(ConditionFilter):
     field_class = IdentifierField
 
 
-class WholeNumberFilter(django_filters.Filter):
+class WholeNumberFilter(ConditionFilter):
     """``min_value`` and ``max_value`` are required."""
 
     field_class = WholeNumberField
 
 
-class TextListFilter(django_filters.Filter):
-    """One text or several, each of ``max_length`` at most: rows that have any of them."""
-
+class ListFilter(ConditionFilter):
     field_class = ListField
+
+    def compare(self, value: Any, model: Any) -> SqlCondition:
+        return any_of(column(model, self.field_name), value)
+
+
+class TextListFilter(ListFilter):
+    """One text or several, each of ``max_length`` at most: rows that have any of them."""
 
     def __init__(self, *args: Any, max_length: int, **kwargs: Any) -> None:
         item = forms.CharField(max_length=max_length, strip=False)
         super().__init__(*args, **{"lookup_expr": "in", "item": item} | kwargs)
 
 
-class ChoiceListFilter(django_filters.Filter):
+class ChoiceListFilter(ListFilter):
     """One or several of ``choices``."""
-
-    field_class = ListField
 
     def __init__(self, *args: Any, choices: Iterable[str], **kwargs: Any) -> None:
         item = forms.ChoiceField(choices=[(choice, choice) for choice in choices])
@@ -199,16 +280,15 @@ class LocalDateFilter(DateFilter):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"field_name": "date"})
 
-    def filter(self, queryset: Any, value: date | None) -> Any:
-        return super().filter(self.bound(queryset, value), value)
+    def compare(self, value: date, model: Any) -> SqlCondition:
+        return self.bound(value, model, [super().compare(value, model)])
 
-    def bound(self, queryset: Any, value: date | None) -> Any:
-        """The instants alone."""
-        if value is None:
-            return queryset
-        midnight = datetime.combine(value, time(), UTC)
+    def bound(self, value: date, model: Any, also: Collection[SqlCondition] = ()) -> SqlCondition:
+        """The instants alone, and ``also``."""
+        moment, midnight = column(model, "starts_at"), datetime.combine(value, time(), UTC)
+        conditions = [*also]
         if self.lookup_expr in ("exact", "gte") and value > date(1, 1, 2):
-            queryset = queryset.filter(starts_at__gte=midnight - FURTHEST_ZONE)
+            conditions.append(SqlCondition(f"{moment} >= %s", midnight - FURTHEST_ZONE))
         if self.lookup_expr in ("exact", "lte") and value < date(9999, 12, 30):
-            queryset = queryset.filter(starts_at__lt=midnight + timedelta(days=1) + FURTHEST_ZONE)
-        return queryset
+            conditions.append(SqlCondition(f"{moment} < %s", midnight + timedelta(days=1) + FURTHEST_ZONE))
+        return all_of(conditions)

@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -13,6 +12,7 @@ from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import version_of
 from booking_site.core.reach import Reach
+from booking_site.core.sql import Select, SqlCondition
 
 ETAGS = re.compile(r'(?:W/)?"[!#-~]*"(?:[ \t]*,[ \t]*(?:W/)?"[!#-~]*")*')
 
@@ -23,6 +23,7 @@ class RowViewSet(GenericViewSet):
     ``not_for_patients``: the actions that no app does on behalf of a patient, whatever its scopes.
     """
 
+    queryset: Any
     serializer_class: type[RowSerializer]
     scopes: dict[str, str]
     not_for_patients: frozenset[str] = frozenset()
@@ -47,13 +48,14 @@ class RowViewSet(GenericViewSet):
         limited at all."""
         return rows if self.reach.is_everything else rows.none()
 
-    def rows(self) -> QuerySet:
+    def rows(self) -> Any:
+        """What the caller may see, as the serializer reads it: a queryset, or a ``Select`` for what is asked often."""
         return self.serializer_class.read(self.within(self.get_queryset()))
 
     def list(self, request: Any, **kwargs: Any) -> Response:
         rows = self.filter_queryset(self.rows())
         page = self.paginate_queryset(rows) or []
-        shown.note_list(request, rows.model, page)
+        shown.note_list(request, self.queryset.model, page)
         return self.get_paginated_response([self.serializer_class.finish(row) for row in page])
 
     def retrieve(self, request: Any, pk: Any = None) -> Response:
@@ -64,17 +66,21 @@ class RowViewSet(GenericViewSet):
         return self.respond(self.row(pk), status, headers)
 
     def row(self, pk: Any) -> dict[str, Any]:
-        row = self.rows().filter(pk=pk).first()
+        rows = self.rows()
+        if isinstance(rows, Select):
+            row = rows.where(SqlCondition(f"{self.queryset.model._meta.db_table}.id = %s", pk)).first()
+        else:
+            row = rows.filter(pk=pk).first()
         if row is None:
             raise self.not_found()
         return row
 
     def not_found(self) -> NotFound:
         """The same for what is out of reach as for what is nowhere."""
-        return NotFound(f"There is no {self.get_queryset().model._meta.verbose_name} with this id.", "not_found")
+        return NotFound(f"There is no {self.queryset.model._meta.verbose_name} with this id.", "not_found")
 
     def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        model, is_read = self.get_queryset().model, self.request.method in ("GET", "HEAD")
+        model, is_read = self.queryset.model, self.request.method in ("GET", "HEAD")
         shown.note_record(self.request, model, row, is_answer=not is_read)
         etag = f'"{version_of(row)}"'
         if self.request.method == "GET" and etag in _etags(self.request.headers.get("If-None-Match", "")):

@@ -1,13 +1,15 @@
-"""PostgreSQL's own functions as Django expressions: used by models, and so by their migrations."""
+"""PostgreSQL's own functions as Django expressions: used by models, and so by their migrations. And statements that are
+asked so often that to put them together anew each time would take longer than to answer them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, TypeVarTuple
 
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models import Case, Expression, F, Func, Value, When
 from django.db.models.functions import Concat
 
@@ -64,17 +66,18 @@ class Like(Func):
 
 
 class SqlCondition(Expression):
-    """A fixed SQL condition without parameters, for ``filter()``."""
+    """A condition in SQL, for ``filter()`` and for ``Select.where``: it names columns with their table, and holds
+    together by itself, in parentheses where it has an OR."""
 
     conditional = True
     output_field = models.BooleanField()
 
-    def __init__(self, sql: str) -> None:
+    def __init__(self, sql: str, *params: Any) -> None:
         super().__init__()
-        self.sql = sql
+        self.sql, self.params = sql, params
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
-        return self.sql, ()
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        return self.sql, self.params
 
 
 def checked(**condition: Any) -> Case:
@@ -122,3 +125,79 @@ def compiled(build: Callable[[*Arguments], models.QuerySet]) -> Callable[[*Argum
             return cursor.fetchall()
 
     return rows
+
+
+def planned(statement: str, params: Any = None, using: str = DEFAULT_DB_ALIAS) -> Any:
+    """Run a statement whose text is always the same, so that PostgreSQL plans it once. Returns the cursor.
+
+    A list of columns in it is written out: with ``*``, a plan would fail once when a migration adds a column.
+    """
+    wrapper: Any = connections[using]
+    cursor = wrapper.planned_cursor()
+    cursor.execute(statement, params)
+    return cursor
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Rows as dictionaries, by a statement put together as text: the columns and joins of a queryset that was put into
+    SQL once, conditions, an order. The same filters give the same text, which PostgreSQL plans once."""
+
+    sql: str  # empty where nothing can meet the conditions
+    params: tuple[Any, ...]
+    names: tuple[str, ...]
+    is_narrowed: bool  # has conditions already
+    convert: Callable[[list[Any]], Any] | None = None
+    using: str = DEFAULT_DB_ALIAS
+
+    @classmethod
+    def of(cls, queryset: models.QuerySet) -> "Select":
+        """The rows of a ``values()``, in no order. Without aggregates."""
+        query = queryset.order_by().query
+        compiler = query.get_compiler(queryset.db)
+        try:
+            sql, params = compiler.as_sql()
+        except EmptyResultSet:
+            return cls("", (), (), is_narrowed=True)
+        converters = compiler.get_converters([column[0] for column in compiler.select])
+        return cls(
+            sql,
+            tuple(params),
+            tuple(query.selected or ()),
+            is_narrowed=bool(query.where),
+            convert=(lambda rows: compiler.apply_converters(rows, converters)) if converters else None,
+            using=queryset.db,
+        )
+
+    def where(self, *conditions: SqlCondition) -> "Select":
+        if not (self.sql and conditions):
+            return self
+        glue = " AND " if self.is_narrowed else " WHERE "
+        return replace(
+            self,
+            sql=self.sql + glue + " AND ".join([condition.sql for condition in conditions]),
+            params=self.params + tuple([value for condition in conditions for value in condition.params]),
+            is_narrowed=True,
+        )
+
+    def rows(self, *, order: str, limit: int) -> list[dict[str, Any]]:
+        """``limit`` is part of the text: what is to be planned for one page is not to be planned for a tenth of all."""
+        return self._fetch(f"{self.sql} ORDER BY {order} LIMIT {int(limit)}")
+
+    def first(self) -> dict[str, Any] | None:
+        """Of at most one row."""
+        return next(iter(self._fetch(self.sql)), None)
+
+    def count(self) -> int:
+        if not self.sql:
+            return 0
+        count: int = planned(f"SELECT count(*) FROM ({self.sql}) AS counted", self.params, self.using).fetchone()[0]
+        return count
+
+    def _fetch(self, statement: str) -> list[dict[str, Any]]:
+        if not self.sql:
+            return []
+        found = planned(statement, self.params, self.using).fetchall()
+        if self.convert is not None:
+            found = self.convert(found)
+        return [dict(zip(self.names, row, strict=True)) for row in found]

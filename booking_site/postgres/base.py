@@ -1,17 +1,18 @@
-"""Django's PostgreSQL backend, with two additions: it starts the embedded server before the first connection, and reads
-moments in C.
+"""Django's PostgreSQL backend, with some additions: it starts the embedded server before the first connection, reads
+moments in C, lets statements that are run again and again be planned once, and asks no query to see that it is there.
 
 Nothing else may know which server is used. A server that cannot be reached is an OperationalError whose message
 says what to do, and never shows the password.
 """
 
+import select
 import shutil
 from collections.abc import Iterable
 from datetime import UTC
 from typing import Any
 
 import psycopg
-from django.db.backends.postgresql import base, client
+from django.db.backends.postgresql import base, client, operations
 from django.db.utils import OperationalError
 
 from booking_site.postgres import embedded
@@ -55,8 +56,20 @@ class DatabaseClient(client.DatabaseClient):
         return arguments, environment
 
 
+ServerBindingCursor: Any = base.ServerBindingCursor
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: Any, params: Any) -> str:
+        """With the values, also where the server has bound them: for those who count queries."""
+        if isinstance(cursor, ServerBindingCursor):
+            return str(self.compose_sql(sql, params))
+        return super().last_executed_query(cursor, sql, params)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
+    ops_class = DatabaseOperations
 
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
@@ -81,3 +94,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.timezone == UTC:
             connection.adapters.register_loader("timestamptz", UtcLoader)
         return connection
+
+    def is_usable(self) -> bool:
+        """Asked before each request. A server sends nothing unasked but a notice or its farewell, so a silent socket is
+        one that may be used; whatever there is to be read, a query finds out."""
+        if self.connection is None or self.connection.closed:
+            return False
+        socket = select.poll()
+        socket.register(self.connection.fileno(), select.POLLIN)
+        return not socket.poll(0) or super().is_usable()
+
+    def planned_cursor(self) -> Any:
+        """A cursor for statements whose text is always the same: from the sixth time on PostgreSQL has them prepared
+        (psycopg's ``prepare_threshold``), and spends no time on reading and planning them. Parameters are bound by the
+        server, so where it cannot tell a parameter's type, the statement says it, as in ``%s::text``."""
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(ServerBindingCursor(self.connection))  # type: ignore[attr-defined]
