@@ -3,10 +3,17 @@
 import uuid
 from dataclasses import dataclass
 
-from django.db import connection
 from django.utils.translation import gettext as _
 
 from booking_site.core.errors import KeyReused
+from booking_site.core.sql import planned
+
+TAKE = """
+INSERT INTO idempotency_keys (client, key, fingerprint, created_at, last_used_at) VALUES (%s, %s, %s, now(), now())
+ON CONFLICT (client, key) DO UPDATE SET last_used_at = now()
+RETURNING fingerprint, appointment_id
+"""
+REMEMBER = "UPDATE idempotency_keys SET appointment_id = %s WHERE client = %s AND key = %s"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,17 +34,7 @@ def earlier_answer(request: Idempotency | None) -> uuid.UUID | None:
     """
     if request is None:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO idempotency_keys (client, key, fingerprint, created_at, last_used_at)
-            VALUES (%s, %s, %s, now(), now())
-            ON CONFLICT (client, key) DO UPDATE SET last_used_at = now()
-            RETURNING fingerprint, appointment_id
-            """,
-            [request.client, request.key, request.fingerprint],
-        )
-        fingerprint, appointment_id = cursor.fetchone()
+    fingerprint, appointment_id = planned(TAKE, [request.client, request.key, request.fingerprint]).fetchone()
     if fingerprint != request.fingerprint:
         raise KeyReused(_("This Idempotency-Key was used for a different request. Use a new key for a new request."))
     return appointment_id
@@ -45,8 +42,4 @@ def earlier_answer(request: Idempotency | None) -> uuid.UUID | None:
 
 def remember(request: Idempotency | None, appointment_id: uuid.UUID) -> None:
     if request is not None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE idempotency_keys SET appointment_id = %s WHERE client = %s AND key = %s",
-                [appointment_id, request.client, request.key],
-            )
+        planned(REMEMBER, [appointment_id, request.client, request.key])

@@ -7,10 +7,12 @@ there, and is neither locked nor waited for.
 """
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +30,8 @@ from appointments.refusals import check_limits, explain_booking, explain_move, r
 from booking_site.core.actor import Actor
 from booking_site.core.ids import uuid7
 from booking_site.core.operations import check_version, operation
+from booking_site.core.reach import EVERYTHING, Reach
+from booking_site.core.sql import Select, SqlCondition, planned
 from patients.exceptions import PatientErased
 from patients.models import Patient, answering
 from scheduling.availability import CLAIMABLE_SQL
@@ -39,6 +43,8 @@ NEW_TIME = ("needs_new_time_since", "needs_new_time_because")
 CANCELLATION = ("cancellation_code", "cancellation_reason")
 OF_SLOT = ("doctor_id", "department_id", "date", "time", "starts_at", "ends_at", "visit_type")  # columns of both
 
+FIELDS = Appointment._meta.concrete_fields
+COLUMNS = ", ".join(f"appointments.{field.column}" for field in FIELDS)
 LIMITED = """
 SELECT limit_per_doctor_day IS NOT NULL OR limit_per_patient IS NOT NULL
 FROM visit_types WHERE code = appointments.visit_type
@@ -72,7 +78,7 @@ WHERE patients.id = (SELECT coalesce(merged_into_id, id) FROM patients WHERE id 
     AND patients.is_active AND (%(doctor_id)s::text IS NULL OR claimed.doctor_id = %(doctor_id)s)
 FOR KEY SHARE OF patients
 ON CONFLICT DO NOTHING
-RETURNING *, ({LIMITED}) AS is_limited
+RETURNING {COLUMNS}, ({LIMITED})
 """
 
 # The same for an appointment that is there, locked, and moves. No row means the same.
@@ -87,7 +93,12 @@ WHERE appointments.id = %(id)s AND NOT EXISTS (
     WHERE other.patient_id = appointments.patient_id AND other.id <> appointments.id AND other.status = ANY(%(live)s)
         AND other.starts_at < claimed.ends_at AND other.ends_at > claimed.starts_at
 )
-RETURNING appointments.*, ({LIMITED}) AS is_limited
+RETURNING {COLUMNS}, ({LIMITED})
+"""
+FREE = """
+UPDATE available_slots
+SET status = CASE WHEN retiring THEN 'withdrawn' ELSE 'available' END, retiring = FALSE, updated_at = clock_timestamp()
+WHERE id = %s AND status = 'booked'
 """
 # Give back the seat of a visit that is undone, unless somebody else has it by now.
 SEAT_AGAIN = """
@@ -135,12 +146,12 @@ def book(
         "hold_digest": digest(hold_token),
         "is_staff": actor.is_staff,
     }
-    appointment: Any = next(iter(Appointment.objects.raw(BOOK, parameters)), None)
+    appointment, is_limited = _written(BOOK, parameters)
     if appointment is None:
         explain_booking(actor, patient_id, slot_id, doctor_id, hold_token)
     if not actor.reach.allows(department_id=appointment.department_id, doctor_id=appointment.doctor_id):
         raise SlotNotFound  # it has gone to another department since
-    if appointment.is_limited:
+    if is_limited:
         check_limits(appointment)
     remember(idempotency, appointment.pk)
     signals.appointment_booked.send(sender=book, actor=actor, appointment=appointment)
@@ -215,11 +226,11 @@ def reschedule(
         "hold_digest": digest(hold_token),
         "is_staff": actor.is_staff,
     }
-    moved: Any = next(iter(Appointment.objects.raw(MOVE, parameters)), None)
+    moved, is_limited = _written(MOVE, parameters)
     if moved is None:
         explain_move(actor, appointment, slot_id, hold_token)
     _free(appointment.slot_id)
-    if moved.is_limited:
+    if is_limited:
         check_limits(moved)
     changed = ("slot_id", *OF_SLOT, *(NEW_TIME if appointment.needs_new_time_since is not None else ()))
     old = {name: getattr(appointment, name) for name in changed}
@@ -331,8 +342,7 @@ def set_urgent(
     if appointment.status != Status.BOOKED:
         raise InvalidTransition(status=appointment.get_status_display(), target=_("more or less urgent"))
     old = {"is_urgent": appointment.is_urgent}
-    appointment.is_urgent = is_urgent
-    appointment.save(update_fields=["is_urgent", "updated_at"])
+    _change(appointment, {"is_urgent": is_urgent})
     signals.appointment_urgency_changed.send(sender=set_urgent, actor=actor, appointment=appointment, old=old)
     return appointment
 
@@ -345,20 +355,40 @@ def _check_patient(actor: Actor, patient_id: uuid.UUID) -> None:
         raise PatientNotFound
 
 
+def _written(statement: str, parameters: dict[str, Any]) -> tuple[Appointment | None, bool]:
+    """The appointment that the statement (``BOOK``, ``MOVE``) gives back, if any, and whether its kind has a limit."""
+    row = planned(statement, parameters).fetchone()
+    return (None, False) if row is None else (_from_row(row[:-1]), row[-1])
+
+
 def _reached(actor: Actor, appointment_id: uuid.UUID) -> Appointment:
     """The answer that was given before, as it now stands."""
-    appointment = Appointment.objects.within(actor.reach).filter(pk=appointment_id).first()
-    if appointment is None:
-        raise AppointmentNotFound
-    return appointment
+    return _read(actor, appointment_id, "")
 
 
 def _locked(actor: Actor, appointment_id: uuid.UUID) -> Appointment:
-    rows = Appointment.objects.within(actor.reach).select_for_update(no_key=True)
-    appointment = rows.filter(pk=appointment_id).first()
-    if appointment is None:
+    return _read(actor, appointment_id, " FOR NO KEY UPDATE")
+
+
+def _read(actor: Actor, appointment_id: uuid.UUID, lock: str) -> Appointment:
+    rows = _everywhere() if actor.reach.is_everything else _within(actor.reach)
+    row = rows.where(SqlCondition("appointments.id = %s", appointment_id)).first(lock)
+    if row is None:
         raise AppointmentNotFound
-    return appointment
+    return _from_row(row.values())
+
+
+def _within(reach: Reach) -> Select:
+    return Select.of(Appointment.objects.within(reach).values(*(field.attname for field in FIELDS)))
+
+
+@cache
+def _everywhere() -> Select:
+    return _within(EVERYTHING)
+
+
+def _from_row(values: Iterable[Any]) -> Appointment:
+    return Appointment.from_db(DEFAULT_DB_ALIAS, [field.attname for field in FIELDS], list(values))
 
 
 def _step(
@@ -386,15 +416,22 @@ def _to(appointment: Appointment, target: Status, **more: Any) -> dict[str, Any]
     if target not in MOVES[appointment.status]:
         raise InvalidTransition(status=appointment.get_status_display(), target=str(target.label))
     old = {"status": appointment.status}
-    changed = {"status": target, MOMENTS[target]: timezone.now(), **more}
+    changed = {"status": target.value, MOMENTS[target]: timezone.now(), **more}
     if appointment.needs_new_time_since is not None:
         changed |= {"needs_new_time_since": None, "needs_new_time_because": ""}
-    for name, value in changed.items():
-        setattr(appointment, name, value)
-    appointment.save(update_fields=[*changed, "updated_at"])
+    _change(appointment, changed)
     if target in SEATLESS:
         _free(appointment.slot_id)
     return old
+
+
+def _change(appointment: Appointment, changed: dict[str, Any]) -> None:
+    """Write the columns of the (locked) appointment."""
+    given = ", ".join(f"{name} = %s" for name in changed)
+    statement = f"UPDATE appointments SET {given}, updated_at = clock_timestamp() WHERE id = %s RETURNING updated_at"
+    (updated_at,) = planned(statement, [*changed.values(), appointment.pk]).fetchone()
+    for name, value in (changed | {"updated_at": updated_at}).items():
+        setattr(appointment, name, value)
 
 
 def _seat_again(actor: Actor, appointment: Appointment) -> None:
@@ -415,9 +452,4 @@ def _is_retiring(slot_id: uuid.UUID | None) -> bool:
 
 def _free(slot_id: uuid.UUID | None) -> None:
     """Give a booked seat back; one that is retiring is offered no more."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE available_slots SET status = CASE WHEN retiring THEN 'withdrawn' ELSE 'available' END, "
-            "retiring = FALSE, updated_at = clock_timestamp() WHERE id = %s AND status = 'booked'",
-            [slot_id],
-        )
+    planned(FREE, [slot_id])

@@ -57,13 +57,10 @@ class AppointmentViewSet(RowViewSet):
         return _all() if self.reach.is_everything else _within(self.reach)
 
     def book(self, request: Any) -> Response:
-        form = BookRequest(data=request.data)
-        form.is_valid(raise_exception=True)
-        if self.reach.patient is not None and form.validated_data.get("is_urgent"):
+        asked = BookRequest.read(request.data)
+        if self.reach.patient is not None and asked.get("is_urgent"):
             raise PermissionDenied("An app that acts for a patient cannot say what is urgent.", "field_not_allowed")
-        appointment = operations.book(
-            actor=actor_of(request), idempotency=_idempotency(request, "book"), **form.validated_data
-        )
+        appointment = operations.book(actor=actor_of(request), idempotency=_idempotency(request, "book"), **asked)
         location = request.build_absolute_uri(f"/api/v1/appointments/{appointment.pk}")
         return self.answer(appointment.pk, status=201, headers={"Location": location})
 
@@ -91,14 +88,13 @@ class AppointmentViewSet(RowViewSet):
         return self._change(request, operations.undo, StepRequest, appointment_id=UUID(pk))
 
     def _change(self, request: Any, operation: Any, form_class: Any, **of_address: Any) -> Response:
-        form = form_class(data=request.data)
-        form.is_valid(raise_exception=True)
+        asked = form_class.read(request.data)
         appointment = operation(
             actor=actor_of(request),
             expected_versions=self.expected_versions(),
             idempotency=_idempotency(request, operation.__name__, *of_address.values()),
             **of_address,
-            **form.validated_data,
+            **asked,
         )
         return self.answer(appointment.pk)
 

@@ -62,15 +62,12 @@ class SlotViewSet(SeatViewSet):
         return self.list(request)
 
     def hold(self, request: Any, pk: Any) -> Response:
-        form = HoldRequest(data=request.data)
-        form.is_valid(raise_exception=True)
-        token, until = operations.hold(actor=actor_of(request), slot_id=pk, **form.validated_data)
+        asked = HoldRequest.read(request.data)
+        token, until = operations.hold(actor=actor_of(request), slot_id=pk, **asked)
         return Response({"hold_token": token, "held_until": until}, status=201)
 
     def release(self, request: Any, pk: Any) -> Response:
-        form = ReleaseRequest(data=request.data)
-        form.is_valid(raise_exception=True)
-        operations.release(actor=actor_of(request), slot_id=pk, **form.validated_data)
+        operations.release(actor=actor_of(request), slot_id=pk, **ReleaseRequest.read(request.data))
         return Response(status=204)
 
 

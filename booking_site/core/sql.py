@@ -184,9 +184,9 @@ class Select:
         """``limit`` is part of the text: what is to be planned for one page is not to be planned for a tenth of all."""
         return self._fetch(f"{self.sql} ORDER BY {order} LIMIT {int(limit)}")
 
-    def first(self) -> dict[str, Any] | None:
-        """Of at most one row."""
-        return next(iter(self._fetch(self.sql)), None)
+    def first(self, lock: str = "") -> dict[str, Any] | None:
+        """Of at most one row; ``lock`` as in `` FOR NO KEY UPDATE``, which names no table: there must be one alone."""
+        return next(iter(self._fetch(self.sql + lock)), None)
 
     def count(self) -> int:
         if not self.sql:
