@@ -105,6 +105,12 @@ def all_of(conditions: Collection[SqlCondition]) -> SqlCondition:
     return SqlCondition(sql, *[value for condition in conditions for value in condition.params])
 
 
+def only_checked(condition: SqlCondition) -> SqlCondition:
+    """The same, but no index is sought for it: PostgreSQL would take the rows that meet it and the bounds of an index
+    for far too few, and fetch and sort them all (see ``core.sql.checked``)."""
+    return SqlCondition(f"CASE WHEN {condition.sql} THEN TRUE ELSE FALSE END", *condition.params)
+
+
 def any_of(column: str, values: Collection[Any]) -> SqlCondition:
     """The column is one of the values. For one of them an index keeps its order."""
     if len(values) == 1:
@@ -134,7 +140,10 @@ class TextCondition(ConditionFilter, TextFilter):
 
 
 class ChoiceCondition(ConditionFilter, django_filters.ChoiceFilter):
-    """One of ``choices``."""
+    """One of ``choices``, of which some are rare: each has plans of its own, so it stands in the text itself."""
+
+    def compare(self, value: str, model: Any) -> SqlCondition:
+        return SqlCondition(f"{column(model, self.field_name)} = '{value}'")
 
 
 class BooleanCondition(ConditionFilter, BooleanFilter):
@@ -281,7 +290,7 @@ class LocalDateFilter(DateFilter):
         super().__init__(*args, **kwargs | {"field_name": "date"})
 
     def compare(self, value: date, model: Any) -> SqlCondition:
-        return self.bound(value, model, [super().compare(value, model)])
+        return self.bound(value, model, [only_checked(super().compare(value, model))])
 
     def bound(self, value: date, model: Any, also: Collection[SqlCondition] = ()) -> SqlCondition:
         """The instants alone, and ``also``."""
