@@ -2,7 +2,7 @@
 booked by 50,000 patients; ten times the days and the patients as the larger size. The same rows each time.
 
 It is made once, by the product's migrations and statements of one ``INSERT`` each, and then kept as a template of which
-each run takes a copy. It is made anew when the tables of the product or this file have changed, or when so many days
+each run takes a copy. It is made anew when the tables of the product or the statements have changed, or when so many days
 have passed that what is to come lies behind.
 
 Nobody is in two places, by arithmetic: all doctors' visits begin at the same quarters of an hour. At each of them every
@@ -12,11 +12,12 @@ Beside the tables of the product there is a schema ``bench``: ``to_book`` (free 
 and ``to_cancel`` (appointments to come), both numbered from 0 in an order drawn at random, and ``made``.
 """
 
+import contextlib
 import hashlib
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -145,11 +146,12 @@ SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = ANY(%s::regclas
 
 
 def fingerprint(size: Size) -> str:
-    """Of all that the rows follow from: the tables of this checkout, and this file."""
-    digest = hashlib.sha256(repr(size).encode())
+    """Of all that the rows follow from: the statements above, and the tables of this checkout."""
+    statements = (HOSPITAL, PATIENTS, SLOTS, APPOINTMENTS, ASIDE)
+    digest = hashlib.sha256(repr((size, DAYS_AHEAD, statements)).encode())
     migrations = sorted(path for ending in ("py", "sql") for path in cluster.ROOT.glob(f"**/migrations/*.{ending}"))
     own = [path for path in migrations if not {".venv", "var"} & set(path.relative_to(cluster.ROOT).parts)]
-    for path in [Path(__file__), *own]:
+    for path in own:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:10]
 
@@ -214,22 +216,32 @@ def _load(connection: "psycopg.Connection[Any]", size: Size, bar: Any) -> None:
         "from": 0,
         "to": DOCTORS - 1,
     }
-    for setting in ("session_replication_role = replica", "maintenance_work_mem = '512MB'", "work_mem = '256MB'"):
-        connection.execute(f"SET {setting}")
-    connection.execute(INDEXES_OFF, [list(LOADED)])
     run = psycopg.ClientCursor(connection).execute  # several statements at once, with parameters
-    run(HOSPITAL, values)
-    run(PATIENTS, values)
-    bar.update(5)
-    for first in range(0, DOCTORS, PART):
-        part = values | {"from": first, "to": first + PART - 1}
-        run(SLOTS, part)
-        run(APPOINTMENTS, part)
-        bar.update(40 * PART / DOCTORS)
-    indexes = connection.execute(INDEXES, [list(LOADED)]).fetchall()
-    for (index,) in indexes:
-        connection.execute(f"REINDEX INDEX {index}")
-        bar.update(35 / len(indexes))
+    with unindexed(connection, list(LOADED), lambda share: bar.update(35 * share)):
+        run(HOSPITAL, values)
+        run(PATIENTS, values)
+        bar.update(5)
+        for first in range(0, DOCTORS, PART):
+            part = values | {"from": first, "to": first + PART - 1}
+            run(SLOTS, part)
+            run(APPOINTMENTS, part)
+            bar.update(40 * PART / DOCTORS)
     run(ASIDE, values)
     connection.execute("VACUUM (ANALYZE)")
     connection.execute("CHECKPOINT")
+
+
+@contextlib.contextmanager
+def unindexed(
+    connection: "psycopg.Connection[Any]", tables: list[str], built: Callable[[float], object] = lambda _share: None
+) -> Iterator[None]:
+    """Load rows into tables: indexes are built at the end. ``built`` is told the share of each."""
+    for setting in ("session_replication_role = replica", "maintenance_work_mem = '512MB'", "work_mem = '256MB'"):
+        connection.execute(f"SET {setting}")
+    connection.execute(INDEXES_OFF, [tables])
+    yield
+    indexes = connection.execute(INDEXES, [tables]).fetchall()
+    for (index,) in indexes:
+        connection.execute(f"REINDEX INDEX {index}")
+        built(1 / len(indexes))
+    connection.execute("RESET session_replication_role")

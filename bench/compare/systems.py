@@ -1,7 +1,6 @@
 """The systems that are measured over HTTP, each started over a fresh copy of the data."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from bench.compare import cluster, meter
+from bench.compare import cluster, meter, reference
 from booking_site.postgres.roles import SEALER, SITE
 
 SCOPES = "slots:read appointments:read appointments:write"
@@ -92,6 +91,19 @@ def start_ours(template: str, workers: str = "") -> Ours:
     server = _spawn("ours", [sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"], environment)
     system = Ours("ours", database, f"http://127.0.0.1:{port}", json.loads(made)["access_token"], server)
     _wait_for(system, "/health")
+    return system
+
+
+def start_reference(template: str) -> System:
+    database = "work_reference"
+    cluster.copy(reference.template(template), database)
+    port = _free_port()
+    serve = ["uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--no-access-log"]
+    serve += ["--loop", "uvloop", "--http", "httptools"]
+    environment = reference.environment(database)
+    server = _spawn("reference_fastapi", reference.python("-m", *serve), environment, reference.SOURCE)
+    system = System("reference_fastapi", database, f"http://127.0.0.1:{port}", "none", server)
+    _wait_for(system, "/api/v1/health")
     return system
 
 
