@@ -1,0 +1,11 @@
+\set department random(0, 19)
+SELECT slot.id, slot.doctor_id, slot.department_id, slot.date, slot.time, slot.starts_at, slot.ends_at,
+    slot.duration_minutes, slot.visit_type, slot.seat, doctors.name AS doctor_name, doctors.specialization,
+    departments.name AS department_name, departments.time_zone
+FROM available_slots AS slot
+JOIN doctors ON doctors.id = slot.doctor_id AND doctors.is_active
+JOIN departments ON departments.id = slot.department_id AND departments.is_active
+WHERE slot.department_id = ('019a0000-0000-7000-8000-' || lpad(to_hex(:department::integer), 12, '0'))::uuid
+    AND slot.status NOT IN ('booked', 'withdrawn') AND slot.starts_at > now()
+ORDER BY slot.starts_at, slot.id
+LIMIT 21;
