@@ -19,7 +19,7 @@ from booking_site.postgres import embedded
 ROOT = Path(__file__).resolve().parents[2]
 HOME = Path(os.environ.get("BENCH_DIR") or ROOT / "var" / "bench").resolve()
 FILES = embedded.files_under(HOME)
-SITE_FILES = HOME / "site"  # VAR_DIR of the site that is measured
+SITE_FILES = HOME / "sites" / "ours"  # VAR_DIR of the site that is measured, with the key of its audit log
 
 
 @contextlib.contextmanager
@@ -65,6 +65,16 @@ def drop(name: str) -> None:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def postmaster() -> int:
+    """The process id of the server."""
+    return int((FILES.data / "postmaster.pid").read_text().split()[0])
+
+
+def deadlocks() -> int:
+    """How many the server's log tells of."""
+    return FILES.log.read_text(errors="replace").count("deadlock detected")
+
+
 def site_environment(database: str, role: str = embedded.SUPERUSER) -> dict[str, str]:
     """With which a process of the product works on a database, as a local installation."""
     own = {"DATABASE_URL": url(database, role), "VAR_DIR": str(SITE_FILES), "LOCAL": "on", "HTTPS": "off"}
@@ -73,8 +83,18 @@ def site_environment(database: str, role: str = embedded.SUPERUSER) -> dict[str,
 
 def manage(database: str, *arguments: str) -> str:
     """Run a command of the product's on a database, as its owner; what it prints."""
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=site_environment(database), stdout=subprocess.PIPE, text=True, check=True
-    )
+    done = subprocess.run(_command(*arguments), **_as_owner_of(database), stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
+
+
+def holds(database: str, check: str) -> bool:
+    """Whether a command of the product's that checks something finds nothing; what it finds is printed."""
+    return subprocess.run(_command(check), **_as_owner_of(database)).returncode == 0
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "manage.py", *arguments]
+
+
+def _as_owner_of(database: str) -> dict[str, Any]:
+    return {"cwd": ROOT, "env": site_environment(database)}

@@ -17,7 +17,6 @@ from booking_site.postgres import embedded
 
 SCRIPTS = cluster.ROOT / "bench" / "pgbench"
 DATABASE = "work_pgbench"
-WARM_UP = 0.5  # seconds
 SEQUENCES = """
 CREATE SEQUENCE bench.next_booking MINVALUE 0 START 0;
 CREATE SEQUENCE bench.next_cancellation MINVALUE 0 START 0

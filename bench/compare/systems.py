@@ -71,25 +71,24 @@ class Ours(System):
         raise SystemExit("The sealer of the audit log does not keep up.")
 
 
-def start_ours(template: str, workers: str = "") -> Ours:
+def start_ours(template: str, name: str = "ours") -> Ours:
     """The product as it is served by default: under gunicorn with its own configuration, as the role that owns nothing,
     with the sealer of the audit log beside it."""
-    database = "work_ours"
+    database = f"work_{name}"
     cluster.copy(template, database)
-    _clear_site_files()
+    files = _site_files(name)
     cluster.manage(database, "grant_roles")
     made = cluster.manage(database, "create_client", "bench", "--scopes", SCOPES)
     port = _free_port()
     environment = cluster.site_environment(database, SITE) | {
+        "VAR_DIR": str(files),
         "SEALER": "on",
         "SEALER_DATABASE_URL": cluster.url(database, SEALER),
         "API_REQUESTS_PER_MINUTE": str(UNHINDERED),
         "PORT": str(port),
-        "WEB_BIND": "",
-        "WEB_WORKERS": workers,
     }
-    server = _spawn("ours", [sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"], environment)
-    system = Ours("ours", database, f"http://127.0.0.1:{port}", json.loads(made)["access_token"], server)
+    server = _spawn(name, [sys.executable, "-m", "gunicorn", "-c", "python:booking_site.gunicorn"], environment)
+    system = Ours(name, database, f"http://127.0.0.1:{port}", json.loads(made)["access_token"], server)
     _wait_for(system, "/health")
     return system
 
@@ -107,10 +106,12 @@ def start_reference(template: str) -> System:
     return system
 
 
-def _clear_site_files() -> None:
-    """Seals that were kept of an earlier copy are of another log than that of this one."""
-    (cluster.SITE_FILES / "static").mkdir(parents=True, exist_ok=True)
-    (cluster.SITE_FILES / "audit_seals.jsonl").unlink(missing_ok=True)
+def _site_files(name: str) -> Path:
+    """VAR_DIR of the site. Seals that were kept of an earlier copy are of another log than that of this one."""
+    files = cluster.HOME / "sites" / name
+    (files / "static").mkdir(parents=True, exist_ok=True)
+    (files / "audit_seals.jsonl").unlink(missing_ok=True)
+    return files
 
 
 def _spawn(name: str, command: list[str], environment: dict[str, str], cwd: Path = cluster.ROOT) -> Any:
