@@ -1,6 +1,7 @@
 # make run   everything from a fresh machine to a served page; PORT=8001 for another port
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
-# make bench benchmarks           make clean  removes what make built (never var/, where the data is)
+# make bench compares the API with others   make clean  removes what make built (never var/, where the data is)
+# make benchmarks  all other benchmarks, one after another    make bench BENCH="--help" says how to take a part of bench
 # make lock  pins the packages anew    make screenshots  takes the pictures of docs/console.md anew
 # make messages  gathers the texts to be translated, and compiles what is translated (needs GNU gettext)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.
@@ -9,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock messages screenshots clean
+.PHONY: help run test check bench benchmarks lock messages screenshots clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -42,7 +43,11 @@ DEPLOYMENT = DEBUG=off LOCAL=off HTTPS=on ALLOWED_HOSTS=hospital.example \
     DATABASE_URL=postgresql://hospital@127.0.0.1:1/hospital \
     SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')"
 
+# Writes bench/results/latest.md in about a quarter of an hour; packages of the reference go under var/bench.
 bench: $(VENV)/.packages-dev
+	$(BIN)/python -m bench.compare $(BENCH)
+
+benchmarks: $(VENV)/.packages-dev
 	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python "$$script"; done
 
 # Pins every package for all platforms, from pyproject.toml. Needs uv; make lock UPGRADE=--upgrade takes the newest.

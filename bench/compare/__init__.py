@@ -1,4 +1,4 @@
-"""The API against references in one run: ``make bench``, or ``python -m bench.compare`` with the options of ``__main__``.
+"""The API against references in one run: ``make bench``, or ``python -m bench.compare`` with options.
 
 ``dataset`` makes a hospital of a million slots once, in an embedded PostgreSQL of its own (``cluster``). Each run works
 on fresh copies of it: the product as it is served by default (``ours``), a FastAPI build of the same calls

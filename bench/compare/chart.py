@@ -39,7 +39,7 @@ def svg(result: dict[str, Any]) -> str:
         )
         for row, (kind, speed) in enumerate(zip(("ours", "peer"), pair, strict=True)):
             width = round((WIDTH - LEFT - RIGHT) * speed / most, 1)
-            ratio = f"  ({result['ratios'][name]}x)" if kind == "ours" else ""
+            ratio = f" ({result['ratios'][name]}x)" if kind == "ours" else ""
             parts.append(f'<rect class="{kind}" x="{LEFT}" y="{y + row * BAR}" width="{width}" height="{BAR - 2}"/>')
             parts.append(f'<text x="{LEFT + width + 6}" y="{y + row * BAR + 12}">{speed:,.0f}{ratio}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"

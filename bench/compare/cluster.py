@@ -45,7 +45,7 @@ def connect(database: str = embedded.DATABASE) -> "psycopg.Connection[tuple[Any,
     return psycopg.connect(url(database), autocommit=True)
 
 
-def rows(database: str, query: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+def rows(database: str, query: str | sql.Composed, parameters: Any = None) -> list[tuple[Any, ...]]:
     """The rows of a statement, none for one that gives none."""
     with connect(database) as connection:
         cursor = connection.execute(query, parameters)

@@ -2,8 +2,8 @@
 booked by 50,000 patients; ten times the days and the patients as the larger size. The same rows each time.
 
 It is made once, by the product's migrations and statements of one ``INSERT`` each, and then kept as a template of which
-each run takes a copy. It is made anew when the tables of the product or the statements have changed, or when so many days
-have passed that what is to come lies behind.
+each run takes a copy. It is made anew when the tables of the product or the statements have changed, or when so many
+days have passed that what is to come lies behind.
 
 Nobody is in two places, by arithmetic: all doctors' visits begin at the same quarters of an hour. At each of them every
 doctor's seat has a patient of its own to whom it belongs, booked or not: ``patient_of``.
@@ -45,7 +45,7 @@ class Size:
         return DOCTORS * SEATS_A_DAY * self.days
 
 
-SIZES = {size.name: size for size in (Size("1m", 100, 50_000), Size("10m", 1000, 500_000), Size("tiny", 90, 50_000))}
+SIZES = {size.name: size for size in (Size("1m", 100, 50_000), Size("10m", 1000, 500_000))}
 
 ID = "('019a0000-0000-7000-{kind}-' || lpad(to_hex({number}), 12, '0'))::uuid"
 SLOT, APPOINTMENT, PATIENT = (

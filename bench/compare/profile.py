@@ -19,7 +19,7 @@ RATE = 200  # samples a second
 # The first that the path of a function's file matches.
 GROUPS = {
     "audit log": r"/audit/",
-    "authentication, scopes, throttle": r"/booking_site/api/(auth|scopes|throttling|clients|validator)|/oauth2_provider/",
+    "authentication, throttle": r"/booking_site/api/(auth|scopes|throttling|clients|validator)|/oauth2_provider/",
     "operations and rules": r"/(appointments|scheduling|doctors|patients)/",
     "database: driver": r"/psycopg(_binary|_pool)?/",
     "database: ORM": r"/django/db/|/booking_site/postgres/|/booking_site/core/(sql|operations)",
@@ -32,8 +32,8 @@ FRAME = re.compile(r" \((.+?)(:\d+)?\)$")
 
 
 def of(system: System, workload: Workload, queue: Iterator[bytes], seconds: float) -> dict[str, float]:
-    """The share of each group, of all samples of a thread that had the interpreter, largest first. Empty where the system
-    does not let processes be looked into."""
+    """The share of each group, largest first, of all samples of a thread that had the interpreter. Empty where the
+    system does not let processes be looked into."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "stacks"
         spy = [

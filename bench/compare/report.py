@@ -1,7 +1,7 @@
-"""What a run has found: as JSON for programs, with what is asked of the product and whether it is met, and as Markdown."""
+"""What a run has found, as JSON and as Markdown, with what is asked of the product and whether it is met."""
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,15 @@ OURS, PEER, BARE, LARGER = "ours", "reference_fastapi", "pgbench", "ours_10m"
 TITLES = {OURS: "this system", PEER: "FastAPI", BARE: "bare database", LARGER: "this system, 10 million slots"}
 FEW, MANY = 8, 32  # clients
 MOST_PSS_MB, MOST_CONTESTED_MS, LEAST_GROWTH = 200, 500, 0.9
+
+ABOUT = (
+    "{slots:,} slots; {cores} cores ({processor}), {memory_gb} GB, PostgreSQL {postgresql}, Python {python}; load "
+    "average before: {load_average}. Medians of {rounds} interleaved rounds of {seconds} s. This system as it is "
+    "served by default, with authentication, permissions, validation, throttle and audit, also of what is read. "
+    "FastAPI with async SQLAlchemy 2, asyncpg and uvicorn, two workers, with validation and a plain audit row of what "
+    "is written. The bare database by pgbench, with prepared statements over the tables of this system. Only figures "
+    "of one run can be compared."
+)
 
 # By system, by workload, by number of clients: a sample of each round.
 Samples = dict[str, dict[str, dict[int, list[Sample]]]]
@@ -39,25 +48,31 @@ def build(samples: Samples, extra: dict[str, dict[str, Any]], machine: dict[str,
     for system, found in extra.items():
         systems.setdefault(system, {}).update(found)
     result: dict[str, Any] = {
-        "ratios": ratios(samples, OURS, PEER),
+        "ratios": ratios(samples, OURS, PEER, lambda sample: sample.rps),
+        "processor_ratios": ratios(samples, PEER, OURS, _processor_time),
         "systems": systems,
         "machine": machine,
     }
     if LARGER in samples:
-        result["growth"] = ratios(samples, LARGER, OURS)
+        result["growth"] = ratios(samples, LARGER, OURS, lambda sample: sample.rps)
     result["demands"] = [asdict(demand) for demand in demands(result)]
     return result
 
 
-def ratios(samples: Samples, one: str, other: str) -> dict[str, float]:
-    """Throughput of one system to that of another at 8 clients: the median of the rounds, each of which asked both."""
+def ratios(samples: Samples, one: str, other: str, figure: Callable[[Sample], float]) -> dict[str, float]:
+    """A figure of one system to that of another at 8 clients: the median of the rounds, each of which asked both."""
     found = {}
     for workload in WORKLOADS:
         of_one, of_other = (samples.get(system, {}).get(workload, {}).get(FEW, []) for system in (one, other))
         if of_one and of_other:
             pairs = zip(of_one, of_other, strict=True)
-            found[workload] = round(statistics.median(a.rps / b.rps for a, b in pairs), 2)
+            found[workload] = round(statistics.median(figure(a) / figure(b) for a, b in pairs), 2)
     return found
+
+
+def _processor_time(sample: Sample) -> float:
+    """Of a request, all processes: what is left to compare by when others use the machine."""
+    return sample.cpu_ms_per_request + sample.sealer_cpu_ms_per_request + sample.database_cpu_ms_per_request
 
 
 def demands(result: dict[str, Any]) -> Iterator[Demand]:
@@ -101,12 +116,7 @@ def markdown(result: dict[str, Any]) -> str:
     shown = [name for name in (OURS, PEER, BARE, LARGER) if name in systems]
     parts = [
         "# The API against references, in one run",
-        f"{machine['slots']:,} slots, {machine['cores']} cores ({machine['processor']}), {machine['memory_gb']} GB, "
-        f"PostgreSQL {machine['postgresql']}, Python {machine['python']}; load average before: {machine['load_average']}. "
-        f"Medians of {machine['rounds']} interleaved rounds of {machine['seconds']} s. This system with authentication, "
-        "permissions, validation, throttle and audit on, as it is served by default; FastAPI with async SQLAlchemy 2, "
-        "asyncpg and uvicorn, two workers, without any of these but validation and a plain audit row; the bare database "
-        "by pgbench with prepared statements. Only figures of one run can be compared.",
+        ABOUT.format(**machine),
         "![Requests a second](latest.svg)",
         "## Requests a second, 8 clients",
         _throughput(result, shown),
@@ -143,10 +153,11 @@ def _throughput(result: dict[str, Any], shown: list[str]) -> str:
                     f"{name} {workload.says}",
                     *(f"{of['rps']:,.0f}" if of else "" for of in found),
                     f"{ratio}" if ratio else "",
+                    f"{result['processor_ratios'].get(name, '')}",
                     f"{workload.least}" if workload.least else "",
                 ]
             )
-    return _table(["", *(TITLES[system] for system in shown), "ratio to FastAPI", "asked"], rows)
+    return _table(["", *(TITLES[system] for system in shown), "ratio to FastAPI", "by processor time", "asked"], rows)
 
 
 def _latency(systems: dict[str, Any], shown: list[str]) -> str:
