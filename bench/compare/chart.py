@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 from bench.compare.report import FEW, OURS, PEER, TITLES
 from bench.compare.workloads import WORKLOADS
 
-WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 760, 250, 110, 64, 16, 14
+WIDTH, LEFT, RIGHT, TOP, BAR, GAP = 820, 320, 110, 64, 16, 14
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 16px; font-weight: 600 }
 .ground { fill: #ffffff } .ours { fill: #0b6e99 } .peer { fill: #8c959f }
@@ -33,10 +33,7 @@ def svg(result: dict[str, Any]) -> str:
     for number, (name, pair) in enumerate(speeds.items()):
         y = TOP + number * (2 * BAR + GAP)
         label = escape(f"{name} {WORKLOADS[name].says}")
-        parts.append(
-            f'<text x="16" y="{y + BAR + 4}" textLength="{min(LEFT - 26, 7 * len(label))}" '
-            f'lengthAdjust="spacingAndGlyphs">{label}</text>'
-        )
+        parts.append(f'<text x="16" y="{y + BAR + 4}">{label}</text>')
         for row, (kind, speed) in enumerate(zip(("ours", "peer"), pair, strict=True)):
             width = round((WIDTH - LEFT - RIGHT) * speed / most, 1)
             ratio = f" ({result['ratios'][name]}x)" if kind == "ours" else ""
