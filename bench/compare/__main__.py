@@ -14,17 +14,18 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.compare import chart, cluster, dataset, driver, measure, pgbench, profile, reference, report, systems
-from bench.compare.workloads import WORKLOADS, Caller, Parameters, contests, race
+from bench.compare.workloads import RACERS, WORKLOADS, Caller, Parameters, contests, race
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 SHARED_SEATS = """
@@ -86,8 +87,7 @@ class Run:
         for name, system in self.served.items():
             caller, of = Caller(system.token), self.of[name]
             before = cluster.deadlocks()
-            for _worker in range(20):  # a connection to the database for each thread
-                driver.volley(system.address, [next(self.queue(name, "W4g")) for _ in range(8)], expected=[200])
+            driver.run(system.address, self.queue(name, "W4g"), clients=RACERS, seconds=1)  # every thread is connected
             outcome = driver.volley(system.address, race(of, caller), expected=[201, 409])
             measure.check(f"{name}, W3", outcome)
             volleys = [
@@ -167,25 +167,36 @@ def write(result: dict[str, Any]) -> None:
     (RESULTS / "latest.svg").write_text(chart.svg(result))
 
 
+def _some_of(known: Collection[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: there are {', '.join(known)}")
+        return names
+
+    return parse
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help=", ".join(WORKLOADS))
-    parser.add_argument("--systems", default="", help=f"{report.OURS}, {report.PEER}, {report.BARE}, {report.LARGER}")
+    parser.add_argument("--only", type=_some_of(WORKLOADS), help=", ".join(WORKLOADS))
+    parser.add_argument("--systems", type=_some_of(report.TITLES), help=", ".join(report.TITLES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--clients", default=f"{report.FEW},{report.MANY}")
     parser.add_argument("--growth", action="store_true")
     parser.add_argument("--shell", action="store_true")
     options = parser.parse_args()
-    workloads = options.only.split(",") if options.only else list(WORKLOADS)
-    asked = options.systems.split(",") if options.systems else [report.OURS, report.PEER, report.BARE]
+    workloads = options.only or list(WORKLOADS)
+    asked = options.systems or [report.OURS, report.PEER, report.BARE]
     asked += [report.LARGER] if options.growth else []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     is_whole = not options.only and not options.systems
     with cluster.alone():
         if options.shell:
             shell()
             return
-        if report.PEER in asked or is_whole:
+        if report.PEER in asked:
             reference.install()
         about = machine(options.rounds, options.seconds)
         run = Run(asked)

@@ -38,7 +38,8 @@ def install() -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
     files = [argument for path in REQUIREMENTS for argument in ("-r", str(path))]
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *files]
-    subprocess.run(pip, check=True)
+    if subprocess.run(pip).returncode:
+        raise SystemExit("The packages of the reference could not be installed. --systems ours,pgbench needs none.")
     stamp.write_text(wanted)
 
 

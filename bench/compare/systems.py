@@ -50,7 +50,10 @@ class System:
 
     def stop(self) -> None:
         self.server.terminate()
-        self.server.wait(30)
+        try:
+            self.server.wait(30)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
 
 
 def _is_sealer(process: psutil.Process) -> bool:

@@ -114,9 +114,9 @@ async def book(body: BookIn, request: Request, session: SessionOfRequest) -> Any
         await session.flush()
     except IntegrityError as error:
         raise HTTPException(409, "The patient or the seat is taken at that time.") from error
-    await session.refresh(appointment, ["doctor", "department"])
+    booked = (await session.scalars(_appointments().where(Appointment.id == appointment.id))).one()
     await session.commit()
-    return appointment
+    return booked
 
 
 @app.post("/api/v1/cancel-appointment", response_model=AppointmentOut)
