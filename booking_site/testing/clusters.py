@@ -6,10 +6,12 @@
         cluster.kill()
 
 Each begins as a copy of a folder that is prepared once for each state of the source: migrated, the roles granted, the
-small hospital of ``testing.hospitals`` in it, and an API client with every scope, whose token is ``token()``. Started by root, servers run as the account of
-the embedded one. Connections need no password: they come through a socket in a folder that others cannot enter, and
-through a port of 127.0.0.1 only where ``listen_addresses`` and ``port`` are given. Settings are the embedded server's
-where a test gives no others; initdb's own pg_hba.conf lets standbys in.
+small hospital of ``testing.hospitals`` in it, and an API client with every scope, whose token is ``token()``.
+
+Started by root, servers run as the account of the embedded one. Connections need no password: they come through a
+socket in a folder that others cannot enter, and through a port of 127.0.0.1 only where ``listen_addresses`` and
+``port`` are given. Settings are the embedded server's where a test gives no others; initdb's own pg_hba.conf lets
+standbys in.
 """
 
 import contextlib

@@ -53,13 +53,6 @@ def build(session: "psycopg.Connection[Any]") -> None:
     session.execute("VACUUM ANALYZE")
 
 
-def add_patients(session: "psycopg.Connection[Any]", number: int) -> None:
-    """For loads that take long: a booking needs a patient of its own."""
-    with session.transaction():
-        session.execute("SET LOCAL session_replication_role = replica")
-        session.execute(PEOPLE, [number])
-
-
 def read(session: "psycopg.Connection[Any]") -> Hospital:
     patients, slots = (
         [key for (key,) in session.execute(f"SELECT id::text FROM {table} ORDER BY id")]  # type: ignore[arg-type]

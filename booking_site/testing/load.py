@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 import uuid
+from collections import deque
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,6 +47,7 @@ class Load:
         self.history: History = []
         self.repeated = 0  # questions that were asked again
         self.failures: list[BaseException] = []  # of the clients themselves
+        self.give_up = threading.Event()
         self._over = threading.Event()
         makers = [
             _Client(self, number, address, token, hospital, clients, keys, timeout, random.Random(seed + number))
@@ -60,9 +63,11 @@ class Load:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def stop(self) -> History:
-        """Each client learns the outcome of what it is doing, so the site must be there."""
+    def stop(self, *, learn: bool = True) -> History:
+        """Each client learns the outcome of what it is doing, for which the site must be there; else it gives up."""
         self._over.set()
+        if not learn:
+            self.give_up.set()
         for thread in self._threads:
             thread.join(PATIENCE + 60)
             assert not thread.is_alive(), "a client hangs"
@@ -70,9 +75,9 @@ class Load:
             raise self.failures[0]
         return self.history
 
-    def acknowledged(self, since: float = 0.0) -> int:
-        """Writes that were asked for after that moment, and done."""
-        return sum(1 for event in reversed(self.history) if event.status in (200, 201) and event.asked >= since)
+    def acknowledged(self) -> int:
+        """Writes that are done, and the clients know."""
+        return sum(1 for event in self.history if event.status in (200, 201))
 
     def wait_for(self, writes: int, *, timeout: float = 120) -> None:
         """Until so many more were acknowledged."""
@@ -83,11 +88,14 @@ class Load:
             assert not self.failures, self.failures
             time.sleep(0.005)
 
-    def recovery(self, moment: float) -> float:
-        """Seconds from that moment of a fault to the first write acknowledged after it, for which it waits."""
-        seen = len(self.history)
-        self.wait_for(1)
-        return min(event.answered for event in self.history[seen:] if event.status in (200, 201)) - moment
+    def silence(self, moment: float, writes: int = 10) -> float:
+        """The longest time without an acknowledged write, in seconds, from that moment of a fault to when so many more
+        were acknowledged, for which it waits. What was under way and got through right after the fault is no recovery.
+        """
+        self.wait_for(writes)
+        done = (event.answered for event in self.history if event.status in (200, 201))
+        times = [moment, *sorted(answered for answered in done if answered is not None and answered > moment)]
+        return max(later - earlier for earlier, later in pairwise(times))
 
     def last_lines(self) -> str:
         return "".join(f"\n{event}" for event in self.history[-5:])
@@ -107,9 +115,9 @@ class _Client:
         chance: random.Random,
     ) -> None:
         self.load, self.number, self.keys, self.chance = load, number, keys, chance
-        self.http = Asker(address, token, timeout, chance)
+        self.http = Asker(address, token, timeout, chance, load.give_up)
         self.slots = hospital.slots
-        self.patients = iter(hospital.patients[number::clients])
+        self.patients = deque(hospital.patients[number::clients])  # who have no appointment
         self.visits: list[tuple[str, str]] = []  # patient and appointment
 
     def work(self, over: threading.Event) -> None:
@@ -131,7 +139,7 @@ class _Client:
             self.move()
 
     def book(self, over: threading.Event) -> None:
-        patient = next(self.patients)
+        patient = self.patients.popleft()
         while not over.is_set():
             slot = self.chance.choice(self.slots)
             status, body = self.ask("book", patient, slot, None)
@@ -142,7 +150,9 @@ class _Client:
 
     def cancel(self) -> None:
         patient, appointment = self.visits.pop(self.chance.randrange(len(self.visits)))
-        self.ask("cancel", patient, None, appointment)
+        status, _ = self.ask("cancel", patient, None, appointment)
+        if status == 200:
+            self.patients.append(patient)
 
     def move(self) -> None:
         place = self.chance.randrange(len(self.visits))
@@ -178,17 +188,19 @@ class _Client:
 class Asker:
     """One connection to the site, made anew when it is lost, and the patience to ask until there is an answer."""
 
-    def __init__(self, address: str, token: str, timeout: float, chance: random.Random) -> None:
+    def __init__(
+        self, address: str, token: str, timeout: float, chance: random.Random, give_up: threading.Event
+    ) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(address).netloc)
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        self.timeout, self.chance = timeout, chance
+        self.timeout, self.chance, self.give_up = timeout, chance, give_up
         self.tries = 0
 
     def ask(self, path: str, body: dict[str, Any], key: str | None) -> Answer:
         content, headers = json.dumps(body), self.headers | ({"Idempotency-Key": key} if key else {})
         until = time.monotonic() + PATIENCE
         timeout, pause, self.tries = self.timeout, PAUSE, 0
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self.give_up.is_set():
             self.tries += 1
             try:
                 status, answer = self._once(path, content, headers, timeout)

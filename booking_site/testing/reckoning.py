@@ -46,6 +46,11 @@ class Visit:
 
 def findings(cluster: Cluster, history: History, **environment: str) -> list[str]:
     """``environment``: what the commands read otherwise, such as AUDIT_SEALS_FILE of the site."""
+    return [*of_tables(cluster, history), *_commands(cluster, environment)]
+
+
+def of_tables(cluster: Cluster, history: History) -> list[str]:
+    """Without the commands."""
     rows = cluster.execute(APPOINTMENTS)
     visits, open_questions = known(history)
     return [
@@ -54,7 +59,6 @@ def findings(cluster: Cluster, history: History, **environment: str) -> list[str
         *_double(visits, open_questions, rows),
         *_between(rows, dict(cluster.execute(SLOTS))),
         *_untold(visits, rows, cluster.execute(TOLD)),
-        *_commands(cluster, environment),
     ]
 
 
