@@ -38,6 +38,9 @@ class Disk:
         _run("mount", "-o", "loop,noatime", str(self.file), str(self.mounted))
         self.mounted.chmod(0o711)
 
+    def sync(self) -> None:
+        _run("sync", "--file-system", str(self.mounted))
+
     def cut(self) -> None:
         """The power goes."""
         descriptor = os.open(self.mounted, os.O_RDONLY)

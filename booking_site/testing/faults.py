@@ -170,6 +170,7 @@ def cut_power(times: int, control: bool, tick: Tick) -> Outcome:
         stack.callback(lambda: disk.close())
         cluster, site = stack.enter_context(running({"fsync": "off"} if control else None, data=disk.mounted / "data"))
         load = stack.enter_context(put_load_on(cluster, site))
+        disk.sync()  # the copy of the prepared data; for a server that does not sync, too
         recoveries = []
         for number in range(times):
             load.wait_for(ENOUGH)
@@ -178,6 +179,7 @@ def cut_power(times: int, control: bool, tick: Tick) -> Outcome:
             disk = _power_back(cluster, disk, folder / f"disk-{number}")
             if control:
                 return _what_is_left(cluster, load)
+            cluster.start()
             recoveries.append(load.silence(moment))
             tick()
         load.stop()
@@ -193,8 +195,6 @@ def _power_back(cluster: Cluster, disk: Disk, folder: Path) -> Disk:
     disk.file.unlink()
     disk = Disk(folder, image=image)
     cluster.files.data = disk.mounted / "data"
-    with contextlib.suppress(EmbeddedServerError):  # the load says so, or the control
-        cluster.start()
     return disk
 
 
@@ -202,8 +202,9 @@ def _what_is_left(cluster: Cluster, load: Load) -> Outcome:
     """Of a server that did not sync: it may not even start."""
     load.stop(learn=False)
     try:
+        cluster.start()
         findings = reckoning.of_tables(cluster, load.history)
-    except psycopg.Error as error:
+    except (EmbeddedServerError, psycopg.Error) as error:
         findings = [f"lost: appointment {key}, with the rest: {error}" for key in reckoning.known(load.history)[0]]
     return outcome_of(1, load, findings)
 

@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
-from booking_site.testing.histories import Event, History
+from booking_site.testing.histories import Event
 from booking_site.testing.hospitals import Hospital
 
 PATIENCE = 120  # seconds that a client repeats one question
@@ -44,7 +44,7 @@ class Load:
         timeout: float = 30,
         seed: int = 0,
     ) -> None:
-        self.history: History = []
+        self.history: list[Event] = []
         self.repeated = 0  # questions that were asked again
         self.failures: list[BaseException] = []  # of the clients themselves
         self.give_up = threading.Event()
@@ -63,7 +63,7 @@ class Load:
     def __exit__(self, *exception: object) -> None:
         self.stop()
 
-    def stop(self, *, learn: bool = True) -> History:
+    def stop(self, *, learn: bool = True) -> list[Event]:
         """Each client learns the outcome of what it is doing, for which the site must be there; else it gives up."""
         self._over.set()
         if not learn:

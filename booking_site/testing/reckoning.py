@@ -7,7 +7,8 @@ lost      acknowledged, and not there, or not as it was acknowledged
 double    there without having been asked for, or more often; a seat that is shared
 between   a seat that is booked without an appointment, or the reverse
 audit     an operation without its row in the audit log, a row without its operation, or a broken seal
-broken    any other rule of the tables; an answer that no client should ever get
+order     answers, or what is there at the end, that no serial order explains (``testing.histories``)
+broken    any other rule of the tables; an answer that no client should ever get; a deadlock
 """
 
 import io
@@ -18,13 +19,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from booking_site.testing.clusters import Cluster, run_python
-from booking_site.testing.histories import Event, History
+from booking_site.testing.histories import Event, Seat, State, problems
+from booking_site.testing.histories import Visit as Row
 
 OK = (200, 201)
 EXPECTED = (*OK, 409, None)
 SEATLESS = ("cancelled", "no_show")
 APPOINTMENTS = "SELECT id::text, patient_id::text, slot_id::text, status FROM appointments ORDER BY id"
-SLOTS = "SELECT id::text, status FROM available_slots ORDER BY id"
+SLOTS = """
+SELECT id::text, extract(epoch FROM starts_at)::float8, extract(epoch FROM ends_at)::float8, status
+FROM available_slots ORDER BY id
+"""
 # By appointment, how often the log tells of each.
 TOLD = """
 SELECT appointment_id::text, action, count(*) FROM audit_logs
@@ -44,12 +49,12 @@ class Visit:
     unsure: bool = False
 
 
-def findings(cluster: Cluster, history: History, **environment: str) -> list[str]:
+def findings(cluster: Cluster, history: list[Event], **environment: str) -> list[str]:
     """``environment``: what the commands read otherwise, such as AUDIT_SEALS_FILE of the site."""
-    return [*of_tables(cluster, history), *_commands(cluster, environment)]
+    return [*of_tables(cluster, history), *_order(cluster, history), *_commands(cluster, environment)]
 
 
-def of_tables(cluster: Cluster, history: History) -> list[str]:
+def of_tables(cluster: Cluster, history: list[Event]) -> list[str]:
     """Without the commands."""
     rows = cluster.execute(APPOINTMENTS)
     visits, open_questions = known(history)
@@ -57,7 +62,7 @@ def of_tables(cluster: Cluster, history: History) -> list[str]:
         *_unexpected(history),
         *_lost(visits, rows),
         *_double(visits, open_questions, rows),
-        *_between(rows, dict(cluster.execute(SLOTS))),
+        *_between(rows, {slot: status for slot, _, _, status in cluster.execute(SLOTS)}),
         *_untold(visits, rows, cluster.execute(TOLD)),
     ]
 
@@ -67,7 +72,7 @@ def count(lines: Iterable[str]) -> Counter[str]:
     return Counter(line.split(":", 1)[0] for line in lines)
 
 
-def known(history: History) -> tuple[dict[str, Visit], list[Event]]:
+def known(history: list[Event]) -> tuple[dict[str, Visit], list[Event]]:
     """The appointments that were acknowledged, and the bookings whose outcome nobody knows."""
     visits: dict[str, Visit] = {}
     open_questions = []
@@ -88,7 +93,7 @@ def known(history: History) -> tuple[dict[str, Visit], list[Event]]:
     return visits, open_questions
 
 
-def _unexpected(history: History) -> Iterator[str]:
+def _unexpected(history: list[Event]) -> Iterator[str]:
     told = Counter(event.appointment for event in history if event.kind == "book" and event.status == 201)
     for event in history:
         if event.status not in EXPECTED:
@@ -155,6 +160,17 @@ def _untold(visits: dict[str, Visit], rows: list[tuple[Any, ...]], counted: list
             yield f"audit: of appointment {appointment} the log tells {dict(found)}, and it was {dict(expected)}"
     for appointment, found in told.items():
         yield f"audit: the log tells {dict(found)} of appointment {appointment}, which is not there"
+
+
+def _order(cluster: Cluster, history: list[Event]) -> Iterator[str]:
+    final = State(
+        seats={slot: Seat(starts, ends, status) for slot, starts, ends, status in cluster.execute(SLOTS)},
+        visits={key: Row(patient, slot, status) for key, patient, slot, status in cluster.execute(APPOINTMENTS)},
+    )
+    for problem in problems(history, final):
+        yield f"order: {problem}"
+    if (deadlocks := cluster.log().count("deadlock detected")) > 0:
+        yield f"broken: {deadlocks} deadlocks in the log of the server"
 
 
 def _commands(cluster: Cluster, environment: dict[str, str]) -> list[str]:
