@@ -24,6 +24,7 @@ from booking_site.testing import disks, hospitals, reckoning
 from booking_site.testing.clusters import Cluster, scratch, token
 from booking_site.testing.disks import Disk
 from booking_site.testing.load import Load
+from booking_site.testing.model import Event
 from booking_site.testing.sites import Site
 
 ENOUGH = 20  # writes acknowledged between two strikes, at least
@@ -112,10 +113,10 @@ def outcome_of(times: int, load: Load, findings: list[str], **more: Any) -> Outc
     return Outcome(times, load.acknowledged(), load.repeated, findings, **more)
 
 
-def reckon(cluster: Cluster, site: Site, load: Load, control: bool) -> list[str]:
+def reckon(cluster: Cluster, site: Site, history: list[Event], control: bool) -> list[str]:
     if control:
-        return reckoning.of_tables(cluster, load.history)
-    return reckoning.findings(cluster, load.history, AUDIT_SEALS_FILE=str(site.seals))
+        return reckoning.of_tables(cluster, history)
+    return reckoning.findings(cluster, history, AUDIT_SEALS_FILE=str(site.seals))
 
 
 # --- processes that are killed -------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ def killing(strike: Strike, *, keys: bool = True, settings: Mapping[str, str] | 
                     strike(cluster, site)
                     recoveries.append(load.silence(moment))
                     tick()
-            return outcome_of(times, load, reckon(cluster, site, load, control), recoveries=recoveries)
+            return outcome_of(times, load, reckon(cluster, site, load.history, control), recoveries=recoveries)
 
     return run
 
@@ -183,7 +184,7 @@ def cut_power(times: int, control: bool, tick: Tick) -> Outcome:
             recoveries.append(load.silence(moment))
             tick()
         load.stop()
-        return outcome_of(times, load, reckon(cluster, site, load, control), recoveries=recoveries)
+        return outcome_of(times, load, reckon(cluster, site, load.history, control), recoveries=recoveries)
 
 
 def _power_back(cluster: Cluster, disk: Disk, folder: Path) -> Disk:

@@ -1,0 +1,162 @@
+"""Faults of clients, for ``testing.faults``: who asks again for want of an answer, who asks many times at once, and
+many who want the one seat."""
+
+import random
+import statistics
+import time
+import uuid
+from typing import Any
+
+from booking_site.testing import hospitals
+from booking_site.testing.clusters import token
+from booking_site.testing.faults import Fault, Outcome, Tick, outcome_of, put_load_on, reckon, register, running
+from booking_site.testing.hospitals import Hospital
+from booking_site.testing.load import PATHS
+from booking_site.testing.model import Event
+from booking_site.testing.volleys import Battery, Reply
+
+TWINS = 8  # at once, of one request
+RIVALS = 64
+HURRY = 0.02  # seconds that impatient clients wait for an answer, at first
+
+
+def submit_again(times: int, control: bool, tick: Tick) -> Outcome:
+    """Half of them by clients that do not wait for the answer, half at the same moment. ``times``: repetitions."""
+    with running() as (cluster, site):
+        with put_load_on(cluster, site, keys=not control, timeout=HURRY) as load:
+            while load.repeated < (times if control else times // 2):
+                seen = load.repeated
+                load.wait_for(1)
+                for _ in range(load.repeated - seen):
+                    tick()
+            load.stop()
+        outcome = outcome_of(load.repeated, load, [])
+        if not control:
+            with cluster.connect() as session, Battery(site.address, token(), TWINS) as battery:
+                twins = _Twins(battery, hospitals.read(session), load.history)
+                while outcome.times < times:
+                    outcome.findings += twins.submit()
+                    outcome.times += TWINS - 1
+                    outcome.repeated += TWINS - 1
+                    for _ in range(TWINS - 1):
+                        tick()
+            outcome.acknowledged = load.acknowledged()
+        outcome.findings += reckon(cluster, site, load.history, control)
+        return outcome
+
+
+class _Twins:
+    """The same request on several connections at once, all with one key: book, then move, then cancel, and so on."""
+
+    def __init__(self, battery: Battery, hospital: Hospital, history: list[Event]) -> None:
+        self.battery, self.hospital, self.history = battery, hospital, history
+        self.visit: tuple[str, str] | None = None  # patient and appointment
+        self.kind = "book"
+        self.patients = iter(hospital.patients[::-1])
+
+    def submit(self) -> list[str]:
+        kind, key, findings = self.kind, str(uuid.uuid4()), []
+        patient, appointment = self.visit or (next(self.patients), None)
+        slot = None if kind == "cancel" else random.choice(self.hospital.slots)
+        given = {"patient_id": None if appointment else patient, "slot_id": slot, "appointment_id": appointment}
+        body = {name: value for name, value in given.items() if value}
+        asked = time.monotonic()
+        replies = self.battery.fire([self.battery.request(PATHS[kind], body, key)] * TWINS)
+        told = {(reply.status, reply.body.get("id"), reply.code) for reply in replies}
+        if len(told) > 1:
+            findings.append(f"double: one request, sent {TWINS} times with one key, has several answers: {told}")
+        reply = replies[0]
+        made = reply.body.get("id") or appointment
+        common = {"patient": patient, "slot": slot, "appointment": made, "key": key, "asked": asked}
+        self.history.append(
+            Event(-1, kind, **common, answered=time.monotonic(), status=reply.status, code=reply.code)  # type: ignore[arg-type]
+        )
+        if reply.status in (200, 201):
+            self.kind = {"book": "move", "move": "cancel", "cancel": "book"}[kind]
+            self.visit = None if kind == "cancel" else (patient, str(made))
+        return findings
+
+
+def contest(times: int, control: bool, tick: Tick) -> Outcome:
+    """``times`` seats, each wanted by all rivals at the same moment. Who gets it cancels, then comes the next seat."""
+    site_of = {"application": "booking_site.testing.unguarded"} if control else {}
+    with running(**site_of) as (cluster, site):
+        with cluster.connect() as session:
+            hospital = hospitals.read(session)
+            if control:
+                session.execute("DROP INDEX appointment_one_per_seat")
+        history: list[Event] = []
+        findings: list[str] = []
+        seconds: list[float] = []
+        with Battery(site.address, token(), RIVALS) as battery:
+            for number in range(times):
+                slot = hospital.slots[number % len(hospital.slots)]
+                replies = _rush(battery, hospital.patients[:RIVALS], slot, history)
+                seconds += [reply.seconds for reply in replies]
+                winners = [reply for reply in replies if reply.status == 201]
+                if len(winners) != 1:
+                    findings.append(f"double: seat {slot} has {len(winners)} winners of {RIVALS}")
+                for winner in winners:
+                    _give_up(battery, winner.body, history)
+                tick()
+        outcome = Outcome(times, sum(event.is_success for event in history), 0, findings)
+        outcome.findings += reckon(cluster, site, history, control)
+        percentiles = statistics.quantiles(seconds, n=100, method="inclusive")
+        outcome.figures = {
+            "p50_ms": percentiles[49] * 1000,
+            "p99_ms": percentiles[98] * 1000,
+            "worst_ms": max(seconds) * 1000,
+        }
+        return outcome
+
+
+def _rush(battery: Battery, patients: list[str], slot: str, history: list[Event]) -> list[Reply]:
+    keys = [str(uuid.uuid4()) for _ in patients]
+    requests = [
+        battery.request("book-appointment", {"patient_id": patient, "slot_id": slot}, key)
+        for patient, key in zip(patients, keys, strict=True)
+    ]
+    asked = time.monotonic()
+    replies = battery.fire(requests)
+    for client, (patient, key, reply) in enumerate(zip(patients, keys, replies, strict=True)):
+        answered = None if reply.status is None else asked + reply.seconds
+        made = {"appointment": reply.body.get("id"), "status": reply.status, "code": reply.code}
+        history.append(Event(client, "book", patient, slot, key=key, asked=asked, answered=answered, **made))
+    return replies
+
+
+def _give_up(battery: Battery, appointment: dict[str, Any], history: list[Event]) -> None:
+    key, asked = str(uuid.uuid4()), time.monotonic()
+    body = {"appointment_id": appointment["id"]}
+    [reply] = battery.fire([battery.request("cancel-appointment", body, key)])
+    history.append(
+        Event(
+            -1, "cancel", appointment["patient_id"], None, appointment["id"], key, asked, time.monotonic(), reply.status
+        )
+    )
+
+
+register(
+    "submit_again",
+    Fault(
+        submit_again,
+        says="time-outs and double clicks: requests sent again",
+        control="no Idempotency-Key",
+        short=300,
+        long=10_000,
+        control_short=150,
+        control_long=1_000,
+    ),
+)
+register(
+    "contest",
+    Fault(
+        contest,
+        says=f"{RIVALS} clients for one seat",
+        control="looks, then books; no unique index",
+        short=3,
+        long=300,
+        control_short=2,
+        control_long=20,
+    ),
+)
