@@ -2,6 +2,7 @@
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
 # make bench compares the API with others   make clean  removes what make built (never var/, where the data is)
 # make benchmarks  all other benchmarks, one after another    make bench BENCH="--help" says how to take a part of bench
+# make soak  every fault that the product survives, hundreds of times (an hour); SOAK="--only cut_power --times 5" less
 # make lock  pins the packages anew    make screenshots  takes the pictures of docs/console.md anew
 # make messages  gathers the texts to be translated, and compiles what is translated (needs GNU gettext)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.
@@ -10,14 +11,14 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench benchmarks lock messages screenshots clean
+.PHONY: help run test check bench benchmarks soak lock messages screenshots clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
 
 help:
-	@sed -n 's/^# //p' Makefile | sed -n '1,5p'
+	@sed -n 's/^# //p' Makefile | sed -n '1,7p'
 
 run: $(VENV)/.packages
 	@LOCAL=on HTTPS=off exec $(BIN)/python manage.py serve
@@ -49,6 +50,11 @@ bench: $(VENV)/.packages-dev
 
 benchmarks: $(VENV)/.packages-dev
 	@for script in $$(grep -l __main__ bench/*.py); do echo "== $$script"; $(BIN)/python "$$script"; done
+
+SOAK ?=
+
+soak: $(VENV)/.packages-dev
+	$(BIN)/python -m booking_site.testing.soak $(SOAK)
 
 # Pins every package for all platforms, from pyproject.toml. Needs uv; make lock UPGRADE=--upgrade takes the newest.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
