@@ -11,7 +11,7 @@ pytest_plugins = [
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-LONG = ("browser", "embedded", "serve", "backup", "hostile", "constraints", "fuzz")  # in the names of files
+LONG = ("browser", "crashes", "embedded", "serve", "backup", "hostile", "constraints", "fuzz")  # in the names of files
 COMMITS = {"transactional_db", "server"}
 
 

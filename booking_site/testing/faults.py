@@ -218,7 +218,7 @@ register(
         control="no Idempotency-Key",
         short=5,
         long=500,
-        control_short=10,
+        control_short=6,
         control_long=50,
     ),
 )

@@ -144,7 +144,7 @@ register(
         submit_again,
         says="time-outs and double clicks: requests sent again",
         control="no Idempotency-Key",
-        short=300,
+        short=200,
         long=10_000,
         control_short=60,
         control_long=1_000,
