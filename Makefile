@@ -62,7 +62,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --no-annotate --
 
 lock:
 	$(LOCK) --output-file requirements.txt
-	$(LOCK) --extra dev --constraint requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra dev --extra metrics --extra tracing --constraint requirements.txt --output-file requirements-dev.txt
 
 # make messages LANGUAGES="de fr" begins a language. What programs read is English: no commands, no descriptions of the API.
 LANGUAGES ?= $(notdir $(wildcard booking_site/locale/*))

@@ -13,6 +13,7 @@ import gunicorn.util
 from booking_site.postgres.roles import SEALER
 
 environ.Env.read_env(Path(__file__).resolve().parent.parent / ".env")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
 
 wsgi_app = "booking_site.wsgi"
 bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or 8000}"

@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from booking_site import logs
 from booking_site.api.errors import problem_response
 from booking_site.chunked import DRAIN
 from booking_site.core.addresses import parsed
@@ -34,7 +35,8 @@ class RequestContextMiddleware:
         request.client_address = client_address(request)  # type: ignore[attr-defined]
         if not _trusted(request.META.get("REMOTE_ADDR", "")):
             request.META.pop("HTTP_X_FORWARDED_PROTO", None)
-        response = self.get_response(request)
+        with logs.of_request(request.request_id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
 

@@ -5,19 +5,28 @@ import logging
 import re
 from typing import Any
 
+from django.conf import settings
 from gunicorn.glogging import Logger
 
-from booking_site.logs import PrivateFormatter
+from booking_site.logs import JsonFormatter, PrivateFormatter
 
 QUOTED = re.compile(r"""b?['"].*""", re.DOTALL)  # to the end: what is quoted may hold quotation marks
 QUERY = re.compile(r"\?\S*")
 
 
-class ServerFormatter(PrivateFormatter):
+class Unquoting(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         if record.levelno >= logging.WARNING:
             record.message = QUERY.sub("?...", QUOTED.sub("...", record.message))
         return super().formatMessage(record)
+
+
+class ServerFormatter(Unquoting, PrivateFormatter):
+    pass
+
+
+class ServerJsonFormatter(Unquoting, JsonFormatter):
+    pass
 
 
 class ServerLogger(Logger):
@@ -25,5 +34,6 @@ class ServerLogger(Logger):
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        text = ServerFormatter(self.error_fmt, self.datefmt)
         for handler in self.error_log.handlers:
-            handler.setFormatter(ServerFormatter(self.error_fmt, self.datefmt))
+            handler.setFormatter(ServerJsonFormatter() if settings.LOG_FORMAT == "json" else text)

@@ -410,18 +410,25 @@ if OIDC_ISSUER:
 
 # --- logging -------------------------------------------------------------------------------------------------
 
+LOG_FORMAT = env.str("LOG_FORMAT", default="text" if LOCAL else "json")
+if LOG_FORMAT not in ("text", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT}, and may be text or json.")
+if env.bool("ACCESS_LOG", default=False):
+    MIDDLEWARE.insert(0, "booking_site.monitoring.access_log.AccessLogMiddleware")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
+        "text": {
             "class": "booking_site.logs.PrivateFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
+            "format": "%(asctime)s %(levelname)s %(request_id)s %(name)s %(message)s",
+        },
+        "json": {"class": "booking_site.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
+        "booking_site.access": {"level": "INFO"},
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "django.request": {"level": "ERROR"},
         "audit.seals": {"level": "INFO" if AUDIT_SEALS_LOG else "WARNING"},

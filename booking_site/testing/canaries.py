@@ -42,7 +42,7 @@ def remember(*values: Any) -> None:
 
 def leaks(text: str, canaries: Iterable[str]) -> Iterator[tuple[str, str]]:
     """(canary, line) for each canary in the text, as whole words, also as an address writes it."""
-    text = f"{text}\n{unquote_plus(text)}"
+    text = f"{text}\n{unquote_plus(text)}".replace(r"\n", "\n")  # as JSON writes lines
     words = set(WORD.findall(text))
     for canary in canaries:
         parts = WORD.findall(canary)
@@ -80,15 +80,15 @@ class Watch(logging.Handler):
     """Writes what is logged in this process, as the site's own handler would."""
 
     def __init__(self) -> None:
-        from booking_site.logs import PrivateFormatter
+        from booking_site.logs import JsonFormatter, PrivateFormatter
 
         super().__init__()
-        self.setFormatter(PrivateFormatter("%(levelname)s %(name)s %(message)s"))
+        self.formatters = PrivateFormatter("%(levelname)s %(name)s %(message)s"), JsonFormatter()
 
     def emit(self, record: logging.LogRecord) -> None:
         if (file := file_of("log")) is not None:
             with file:
-                file.write(f"{self.format(record)}\n")
+                file.writelines(f"{formatter.format(record)}\n" for formatter in self.formatters)
 
 
 @pytest.hookimpl(trylast=True)
