@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
 wsgi_app = "booking_site.wsgi"
 bind = os.environ.get("WEB_BIND") or f"127.0.0.1:{os.environ.get('PORT') or 8000}"
 workers = int(os.environ.get("WEB_WORKERS") or 2)
-worker_class = "gthread"
+worker_class = "booking_site.worker.Worker"  # gthread, and health checks aside
 threads = 4  # per worker: a booking that waits for a lock must not stop the others; each has a connection of its own
 preload_app = True  # the workers share the memory of the code, and a wrong setting stops the start at once
 timeout = 30  # seconds without a sign of life; a request is bounded by statement_timeout long before

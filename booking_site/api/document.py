@@ -103,7 +103,7 @@ HEALTH: Json = {
     "required": ["status", "database", "version"],
     "properties": {
         "status": {"enum": ["ok", "unavailable"]},
-        "database": {"enum": ["ok", "unavailable"]},
+        "database": {"enum": ["ok", "slow", "exhausted", "unavailable"]},
         "version": {"type": "string"},
     },
 }
@@ -114,7 +114,7 @@ def _health() -> Json:
     away = {"status": "unavailable", "database": "unavailable", "version": settings.VERSION}
     both = {
         "200": _health_answer("OK", "Health", ready),
-        "503": _health_answer("The database is away", "Health", away, "Retry-After"),
+        "503": _health_answer("The database does not answer, or not in time", "Health", away, "Retry-After"),
     }
     alive = {"200": _health_answer("OK", "Life", {"status": "ok", "version": settings.VERSION})}
     return {

@@ -24,6 +24,7 @@ from rest_framework.test import APIClient
 
 from booking_site.api import failures
 from booking_site.api.clients import issue_token, register
+from booking_site.postgres import probe
 from booking_site.postgres.grants import grant
 from booking_site.postgres.roles import SEALER, SITE
 from booking_site.testing import cleaning
@@ -46,6 +47,8 @@ def django_db_setup(django_db_setup, django_db_blocker):
         cursor.execute(f"SET audit.told = '{TOLD}'")
         grant(site=SITE, sealer=SEALER)
         cleaning.remember()
+    yield
+    probe.hang_up()  # the database is dropped now
 
 
 def written_at(entry, moment: str) -> None:

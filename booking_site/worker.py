@@ -1,0 +1,43 @@
+"""gunicorn's worker with threads, and some that serve nothing but health checks: they are answered while all others
+wait for the database."""
+
+import re
+import selectors
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+ASIDE = re.compile(rb"(?:GET|HEAD) (?:(?:/api/v1)?/health|/metrics)")
+LONGEST = 32  # bytes of a request that tell
+THREADS = 4
+
+
+class Worker(ThreadWorker):
+    def init_process(self) -> None:
+        self.aside = ThreadPoolExecutor(THREADS)
+        super().init_process()
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """A thread that waits for what a client has yet to send could be one too few: the poller does. It looks at what
+        has come without taking it."""
+        try:
+            begins = conn.sock.recv(LONGEST, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            if not conn.initialized and not conn.data_ready:
+                self._wait_for(conn)
+                return
+            begins = b""  # it has been read before
+        except OSError:
+            begins = b""  # the thread will see
+        pool = self.aside if ASIDE.match(begins) else self.tpool
+        done = pool.submit(self.handle, conn)
+        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+
+    def _wait_for(self, conn: TConn) -> None:
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + self.cfg.keepalive
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
