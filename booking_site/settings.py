@@ -104,6 +104,7 @@ INSTALLED_APPS = [
     "scheduling",
     "appointments",
     "audit",
+    "booking_site.monitoring",
     "booking_site",
 ]
 MIDDLEWARE = [
@@ -415,6 +416,7 @@ if LOG_FORMAT not in ("text", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT}, and may be text or json.")
 if env.bool("ACCESS_LOG", default=False):
     MIDDLEWARE.insert(0, "booking_site.monitoring.access_log.AccessLogMiddleware")
+SLOW_QUERY_MS = env.int("SLOW_QUERY_MS", default=0)  # 0: statements are not timed
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

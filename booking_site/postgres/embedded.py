@@ -40,7 +40,9 @@ SERVER_SETTINGS = {
     "random_page_cost": "1.1",  # solid state disks: walk an index in order rather than sort what a bitmap finds
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",  # statements may carry patients' data
-    "log_error_verbosity": "terse",
+    "log_error_verbosity": "terse",  # without details: those of errors hold rows, those of deadlocks statements
+    "log_lock_waits": "on",
+    "deadlock_timeout": "1s",  # a wait as long is looked at, and told
 }
 MAX_SOCKET_PATH = 100  # bytes; the kernel's limit for a Unix socket's path is 107
 

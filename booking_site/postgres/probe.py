@@ -86,7 +86,7 @@ class Look(threading.Thread):
 
     def _connected(self, conninfo: str, end: float) -> PGconn:
         session = pq.PGconn.connect_start(conninfo.encode())
-        step = pq.PollingStatus.WRITING
+        step: int = pq.PollingStatus.WRITING
         try:
             while session.status != pq.ConnStatus.BAD and step != pq.PollingStatus.FAILED:
                 _wait(session, end, to_write=step == pq.PollingStatus.WRITING)
