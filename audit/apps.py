@@ -16,6 +16,7 @@ class AuditConfig(AppConfig):
             access,
             accounts,
             commands,
+            figures,
             patients,
             privacy,
             reading,

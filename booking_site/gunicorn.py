@@ -10,7 +10,13 @@ from typing import Any
 import environ
 import gunicorn.util
 
+from booking_site.monitoring import shared
 from booking_site.postgres.roles import SEALER
+
+
+def is_on(value: str) -> bool:
+    return value.lower() in ("on", "true", "yes", "1")
+
 
 environ.Env.read_env(Path(__file__).resolve().parent.parent / ".env")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
@@ -32,6 +38,8 @@ loglevel = "warning"
 logger_class = "booking_site.server_log.ServerLogger"  # tells that something was wrong, not what was sent
 forwarded_allow_ips = ""  # X-Forwarded-... is judged in one place: TRUSTED_PROXIES, by booking_site.middleware
 
+if is_on(os.environ.get("METRICS", "off")):
+    shared.open_folder()
 
 sealer: "subprocess.Popen[bytes] | None" = None
 
@@ -53,13 +61,18 @@ def when_ready(server: Any) -> None:
     global sealer
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # what "manage.py serve" held back
-    if os.environ.get("SEALER", "on").lower() in ("on", "true", "yes", "1"):
+    if is_on(os.environ.get("SEALER", "on")):
         sealer = seal()
 
 
 def on_exit(server: Any) -> None:
     if sealer is not None:
         sealer.terminate()
+    shared.close_folder()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    shared.worker_ended(worker.pid)
 
 
 def post_worker_init(worker: Any) -> None:

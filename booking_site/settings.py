@@ -7,6 +7,7 @@ Every other installation is a deployment: it refuses to start without a SECRET_K
 
 import contextlib
 import hmac
+import importlib.util
 import ipaddress
 import os
 import secrets
@@ -329,7 +330,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = HTTPS, True, "Lax"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health", r"^api/v1/health"]  # probes speak plain HTTP
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^api/v1/health", r"^metrics$"]  # probes speak plain HTTP
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
@@ -416,6 +417,19 @@ if LOG_FORMAT not in ("text", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT is {LOG_FORMAT}, and may be text or json.")
 if env.bool("ACCESS_LOG", default=False):
     MIDDLEWARE.insert(0, "booking_site.monitoring.access_log.AccessLogMiddleware")
+METRICS = env.bool("METRICS", default=False)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+if METRICS and not LOCAL and len(METRICS_TOKEN) < 32:
+    raise ImproperlyConfigured("METRICS needs a METRICS_TOKEN of 32 characters or more.")
+TRACING = env.bool("TRACING", default=False)
+for on, package, module, middleware in (
+    (METRICS, "prometheus-client", "prometheus_client", "booking_site.monitoring.metrics.MetricsMiddleware"),
+    (TRACING, "opentelemetry-sdk", "opentelemetry", "booking_site.monitoring.tracing.TracingMiddleware"),
+):
+    if on:
+        if importlib.util.find_spec(module) is None:
+            raise ImproperlyConfigured(f"METRICS or TRACING is on, and {package} is not installed: see .env.example.")
+        MIDDLEWARE.insert(0, middleware)
 SLOW_QUERY_MS = env.int("SLOW_QUERY_MS", default=0)  # 0: statements are not timed
 LOGGING = {
     "version": 1,

@@ -1,5 +1,6 @@
 """Every address of the site."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -30,6 +31,10 @@ urlpatterns = [
     path("api/v1/", include(documents)),
     *documents,
 ]
+if settings.METRICS:
+    from booking_site.monitoring.metrics import page as metrics
+
+    urlpatterns.append(path("metrics", metrics))
 handler400 = errorpages.bad_request
 handler403 = errorpages.permission_denied
 handler404 = errorpages.not_found

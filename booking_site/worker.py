@@ -1,7 +1,6 @@
 """gunicorn's worker with threads, and some that serve nothing but health checks: they are answered while all others
 wait for the database."""
 
-import re
 import selectors
 import socket
 import time
@@ -10,7 +9,9 @@ from functools import partial
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-ASIDE = re.compile(rb"(?:GET|HEAD) (?:(?:/api/v1)?/health|/metrics)")
+ASIDE = tuple(
+    f"{method} {path}".encode() for method in ("GET", "HEAD") for path in ("/health", "/api/v1/health", "/metrics")
+)
 LONGEST = 32  # bytes of a request that tell
 THREADS = 4
 
@@ -32,7 +33,7 @@ class Worker(ThreadWorker):
             begins = b""  # it has been read before
         except OSError:
             begins = b""  # the thread will see
-        pool = self.aside if ASIDE.match(begins) else self.tpool
+        pool = self.aside if begins.startswith(ASIDE) else self.tpool
         done = pool.submit(self.handle, conn)
         done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
 

@@ -13,6 +13,8 @@
     sender: the model; keys: of the records; limit: int, of changes and of views each
 ``log_wanted``: an export asks for all that the audit log has on records; who keeps one answers with its rows.
     sender: None; keys: ``{model: [keys of its records]}``
+``figures_wanted``: metrics are asked for; who keeps what is to be watched answers with it.
+    sender: None; an answer is ``{name: (what it is, number)}``
 ``retention_applied``: what was kept long enough has been erased; once per run, after it.
     sender: None; actor: Actor; periods: ``{name: length}``; counts: ``{what: how many}``
 ``refused``: an operation ended with a domain error; *after* its transaction has rolled back.
@@ -38,6 +40,7 @@ record_viewed = Signal()
 records_listed = Signal()
 trail_wanted = Signal()
 log_wanted = Signal()
+figures_wanted = Signal()
 retention_applied = Signal()
 refused = Signal()
 records_imported = Signal()

@@ -4,7 +4,7 @@ none; should one ever, it is not told either."""
 import re
 from typing import Any
 
-LITERAL = re.compile(r"""E?'(?:[^'\\]|''|\\.)*'|\$(\w*)\$.*?\$\1\$|(?<![\w$."])\d+(?:\.\d+)?\b""", re.DOTALL)
+LITERAL = re.compile(r"""E'(?:[^'\\]|\\.?)*(?:'|\Z)|'[^']*(?:'|\Z)|(?<![\w$."])\d[\d.]*\b""", re.DOTALL)
 LONGEST = 2000
 
 
@@ -14,4 +14,4 @@ def told(sql: Any) -> str:
         sql = sql.decode(errors="replace")
     if not isinstance(sql, str):
         return f"<{type(sql).__name__}>"
-    return LITERAL.sub("?", " ".join(sql.split()))[:LONGEST]
+    return LITERAL.sub("?", " ".join(sql.split())[:LONGEST])

@@ -65,9 +65,10 @@ def test_a_wait_for_a_lock_is_told_however_short(timed, settings):
     [
         (
             "SELECT 'Ada''s',\n  E'a\\'b' FROM t1 WHERE x = 17 AND \"y2\" = %s",
-            'SELECT ?, ? FROM t1 WHERE x = ? AND "y2" = %s',
+            'SELECT ??, ? FROM t1 WHERE x = ? AND "y2" = %s',
         ),
-        ("SELECT $$Ada$$, $x$Ada$x$, $1", "SELECT ?, ?, $1"),
+        (f"SELECT {'x' * 1992}'Ada Lovelace'", f"SELECT {'x' * 1992}?"),  # also one that is cut off
+        ("SELECT 'Ada', $1", "SELECT ?, $1"),
         (b"SELECT 'Ada'", "SELECT ?"),
         (sql.SQL("SELECT {}").format(sql.Literal("Ada")), "<Composed>"),
     ],
