@@ -1,9 +1,12 @@
+import contextlib
+
 import psycopg
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from appointments.models import Appointment
 from booking_site.core.errors import from_database
-from booking_site.testing.factories import DepartmentFactory, DoctorFactory
+from booking_site.testing.factories import DepartmentFactory, DoctorFactory, PatientFactory, SlotFactory, staff
 from booking_site.testing.fixtures import test_database_url
 
 
@@ -37,3 +40,58 @@ def test_a_name_that_two_give_at_once_is_a_conflict(factory, taken, code):
         made.save(force_insert=True)
     error = from_database(caught.value)
     assert (error.status_code, error.code) == (409, code)
+
+
+@contextlib.contextmanager
+def limited(setting: str, ended: list[str]):
+    """Statements of this process end after 100 ms of waiting for a lock (``lock_timeout``) or of anything
+    (``statement_timeout``), and their SQLSTATEs are collected."""
+
+    def watch(execute, sql, params, many, context):
+        try:
+            return execute(sql, params, many, context)
+        except DatabaseError as error:
+            ended.append(error.__cause__.sqlstate)
+            raise
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SHOW {setting}")
+        usual = cursor.fetchone()[0]
+        cursor.execute(f"SET {setting} = '100ms'")
+    try:
+        with connection.execute_wrapper(watch):
+            yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET {setting} = '{usual}'")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("setting", "sqlstate"), [("lock_timeout", "55P03"), ("statement_timeout", "57014")])
+def test_a_booking_that_waits_too_long_is_refused_and_may_be_asked_for_again(api, setting, sqlstate):
+    patient, slot = PatientFactory(), SlotFactory()
+    body = {"patient_id": str(patient.pk), "slot_id": str(slot.pk)}
+    ended: list[str] = []
+    with psycopg.connect(test_database_url()) as other, limited(setting, ended):
+        other.execute("SELECT FROM available_slots WHERE id = %s FOR UPDATE", [slot.pk])
+        answer = api.post("/api/v1/book-appointment", body, headers={"Idempotency-Key": "once"})
+    assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (409, "busy", "1")
+    assert ended == [sqlstate]
+    assert Appointment.objects.count() == 0
+    answer = api.post("/api/v1/book-appointment", body, headers={"Idempotency-Key": "once"})
+    assert answer.status_code == 201
+    assert Appointment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("setting", "sqlstate"), [("lock_timeout", "55P03"), ("statement_timeout", "57014")])
+def test_a_page_that_waits_too_long_says_try_again(client, setting, sqlstate):
+    client.force_login(staff("Reception"))
+    ended: list[str] = []
+    with psycopg.connect(test_database_url()) as other, limited(setting, ended):
+        other.execute("LOCK TABLE appointments")
+        answer = client.get("/admin/", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer["Retry-After"]) == (409, "1")
+    assert ended == [sqlstate]
+    assert "Not possible right now" in answer.content.decode()
+    assert client.get("/admin/").status_code == 200
