@@ -1,8 +1,10 @@
 """What Django itself answers when something is wrong: a problem document for programs, a plain page for people."""
 
+import sys
 from collections.abc import Callable
 
 from django.contrib import admin
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -32,6 +34,9 @@ def respond(request: HttpRequest, *, status: int, code: str, detail: str) -> Htt
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A session that cannot be saved is one that somebody has ended, for Django, also where the database is away."""
+    if isinstance(exception, SessionInterrupted) and (answer := _outside_of_pages(request, exception)):
+        return answer
     return respond(request, status=400, code="bad_request", detail=_("The request cannot be understood."))
 
 
@@ -59,6 +64,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    if answer := _outside_of_pages(request, sys.exc_info()[1]):
+        return answer
     detail = _("Something went wrong on our side. It has been logged under the request id.")
     return respond(request, status=500, code="internal_error", detail=detail)
 
@@ -74,6 +81,15 @@ class DatabaseErrorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return database_error(request, exception)
+
+
+def _outside_of_pages(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
+    """The answer to what has met the database before or after the page, where no middleware is told."""
+    while error is not None:
+        if isinstance(error, DatabaseError) and (answer := database_error(request, error)):
+            return answer
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def database_error(request: HttpRequest, exception: Exception) -> HttpResponse | None:

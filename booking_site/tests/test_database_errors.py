@@ -95,3 +95,17 @@ def test_a_page_that_waits_too_long_says_try_again(client, setting, sqlstate):
     assert ended == [sqlstate]
     assert "Not possible right now" in answer.content.decode()
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_session_that_cannot_be_saved_says_try_again(client):
+    """It is saved when the page is done, by a middleware: Django calls that a bad request."""
+    client.force_login(staff("Reception"))
+    search = {"path": "/admin/patients/patient/", "data": {"q": "Quillfeather"}, "headers": {"Accept": "text/html"}}
+    assert client.get(**search).status_code == 302  # the control: what is searched for is kept in the session
+    ended: list[str] = []
+    with psycopg.connect(test_database_url()) as other, limited("lock_timeout", ended):
+        other.execute("LOCK TABLE django_session IN SHARE MODE")
+        answer = client.get(**search)
+    assert (answer.status_code, answer["Retry-After"]) == (409, "1")
+    assert ended == ["55P03"]

@@ -11,9 +11,9 @@ from django.db import connection
 
 from booking_site.postgres import probe
 from booking_site.postgres.roles import SITE
-from booking_site.testing.cable import Cable
-from booking_site.testing.fixtures import serving
+from booking_site.testing.fixtures import serving, test_database_url
 from booking_site.testing.racing import HttpClient
+from booking_site.testing.relays import Relay
 
 LIMIT = 2  # seconds
 
@@ -33,7 +33,7 @@ def leads_to(monkeypatch, db):
 
 @pytest.fixture
 def cable():
-    cable = Cable(str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]))
+    cable = Relay(str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]))
     yield cable
     cable.close()
 
@@ -82,11 +82,11 @@ def test_a_host_that_does_not_answer(leads_to):
 
 def test_a_server_that_is_there_and_says_nothing(leads_to, cable):
     leads_to(HOST="127.0.0.1", PORT=cable.port)
-    cable.set_frozen(True)
+    cable.fall_silent()
     assert found() == "slow"
-    cable.set_frozen(False)
+    cable.passes.set()
     assert found() == "ok"
-    cable.set_frozen(True)
+    cable.fall_silent()
     assert found() == "slow"  # over the connection that was well
 
 
@@ -122,13 +122,13 @@ def test_the_second_host_answers_while_the_first_is_away(leads_to, cable):
         leads_to(HOST="127.0.0.1,127.0.0.1", PORT=f"{port},{cable.port}")
         assert found() == "ok"
         leads_to(HOST="127.0.0.1,127.0.0.1", PORT=f"{cable.port},{port}")
-        cable.set_frozen(True)
+        cable.fall_silent()
         assert found() == "slow"
 
 
 def test_many_who_ask_at_once_are_answered_by_one_look(leads_to, cable):
     leads_to(HOST="127.0.0.1", PORT=cable.port)
-    cable.set_frozen(True)
+    cable.fall_silent()
     findings: list[str] = []
     askers = [threading.Thread(target=lambda: findings.append(found())) for _ in range(8)]
     for asker in askers:
@@ -147,10 +147,13 @@ def probes() -> int:
 @pytest.mark.django_db(transaction=True)
 def test_health_is_answered_while_every_thread_waits_for_the_database(cable, make_token):
     token = make_token()
-    with serving(DATABASE_URL=cable.url(connection.settings_dict | {"USER": SITE})) as address:
+    with serving(
+        DATABASE_URL=test_database_url(SITE).split("@")[0]
+        + f"@127.0.0.1:{cable.port}/{connection.settings_dict['NAME']}"
+    ) as address:
         callers = [HttpClient(address, token) for _ in range(12)]  # two workers of four threads
         assert callers[0].get("/api/v1/doctors").status == 200
-        cable.set_frozen(True)
+        cable.fall_silent()
         answers: list[int] = []
         stuck = [
             threading.Thread(target=lambda one=one: answers.append(one.get("/api/v1/doctors").status))
@@ -171,7 +174,7 @@ def test_health_is_answered_while_every_thread_waits_for_the_database(cable, mak
             assert (answer.status, answer.body.get("database")) == (status, finding)
             assert answer.headers["Retry-After"] == ("2" if status == 503 else None)
         assert answers == []  # the control: nobody else was answered
-        cable.set_frozen(False)
+        cable.passes.set()
         for thread in stuck:
             thread.join(30)
         assert answers == [200] * 12

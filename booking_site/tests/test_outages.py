@@ -4,7 +4,7 @@ import http.client
 import threading
 import time
 from collections import Counter
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import psycopg
 import pytest
@@ -12,25 +12,31 @@ from django.db import connection
 from django.test import Client
 
 from appointments.models import Appointment
-from booking_site.testing.cable import Cable
 from booking_site.testing.factories import PatientFactory, SlotFactory, staff
 from booking_site.testing.fixtures import serving, test_database_url
 from booking_site.testing.racing import HttpClient
+from booking_site.testing.relays import Relay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def cable():
-    cable = Cable(str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]))
+    cable = Relay(str(connection.settings_dict["HOST"]), str(connection.settings_dict["PORT"]))
     yield cable
     cable.close()
+
+
+def url_through(cable: Relay) -> str:
+    settings = connection.settings_dict
+    password = f":{quote(settings['PASSWORD'])}" if settings["PASSWORD"] else ""
+    return f"postgresql://{quote(settings['USER'])}{password}@127.0.0.1:{cable.port}/{quote(settings['NAME'])}"
 
 
 def test_without_its_database_the_site_answers_503_and_recovers(cable, make_token):
     patient, slot = PatientFactory(), SlotFactory()
     body = {"patient_id": str(patient.pk), "slot_id": str(slot.pk)}
-    with serving(DATABASE_URL=cable.url(connection.settings_dict)) as address:
+    with serving(DATABASE_URL=url_through(cable)) as address:
         client = HttpClient(address, make_token())
         assert client.get("/api/v1/doctors").status == 200
         for _ in range(2):
@@ -102,7 +108,7 @@ CLEAR = "Not reachable right now"
 
 def test_people_see_a_clear_page_while_the_database_is_away(cable, make_token):
     session, credentials = receptionist()
-    with serving(DATABASE_URL=cable.url(connection.settings_dict)) as address:
+    with serving(DATABASE_URL=url_through(cable)) as address:
         signed_in, stranger = Person(address, session), Person(address)
         assert [signed_in.ask(path)[0] for path in PAGES] == [200] * len(PAGES)  # the control
         cable.set_cut(True)

@@ -16,12 +16,13 @@ import psutil
 import psycopg
 import pytest
 
+from booking_site.postgres import embedded
 from booking_site.postgres.roles import SITE
 from booking_site.testing import disks, hospitals
-from booking_site.testing.cable import Cable
 from booking_site.testing.clusters import Cluster, scratch, token
 from booking_site.testing.hospitals import Hospital
 from booking_site.testing.racing import Answer, HttpClient
+from booking_site.testing.relays import Relay, hang_up
 from booking_site.testing.sites import Site
 
 needs_disks = pytest.mark.skipif(bool(disks.why_not()), reason=disks.why_not())
@@ -213,34 +214,32 @@ def test_a_server_that_is_stopped_in_the_middle_is_slow_and_not_dead(place):
     assert place.database() == "ok"
 
 
-class CutsAtCommit(Cable):
+class CutsAtCommit(Relay):
     """Once ``armed``, the next COMMIT is the last word of its connection: it arrives or not, and its answer never."""
 
     armed = arrives = False
     cuts = 0
 
-    def __init__(self, host: str, port: str) -> None:
-        self.deaf: set[socket.socket] = set()
-        super().__init__(host, port)
-
-    def passes(self, data: bytes, one: socket.socket, other: socket.socket) -> bool:
-        if other in self.deaf:
-            return False
-        if self.armed and b"COMMIT\0" in data:
-            self.armed = False
-            self.cuts += 1
-            if self.arrives:
-                self.deaf.add(one)
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                if self.armed and b"COMMIT\0" in data:
+                    self.armed = False
+                    self.cuts += 1
+                    if not self.arrives:
+                        break
+                    one.shutdown(socket.SHUT_WR)  # the answer finds nobody
+                    other.sendall(data)
+                    time.sleep(0.3)
+                    break
                 other.sendall(data)
-                time.sleep(0.3)
-            return False
-        return True
+        hang_up(one, other)
 
 
 def test_a_connection_that_is_lost_at_commit(place, tmp_path):
     """Nobody knows whether it was done. Asked again with the same key, it is done once."""
     cable = CutsAtCommit(str(place.cluster.files.socket_dir), "")
-    url = cable.url({"USER": SITE, "PASSWORD": "", "NAME": "hospital"})
+    url = f"postgresql://{SITE}@127.0.0.1:{cable.port}/{embedded.DATABASE}"
     try:
         with served(place.cluster, tmp_path, DATABASE_URL=url) as place:
             for number, arrives in ((4, True), (5, False)):
