@@ -4,7 +4,7 @@ wait for the database."""
 import selectors
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -17,13 +17,18 @@ THREADS = 4
 
 
 class Worker(ThreadWorker):
+    busy = 0  # threads, with the requests that wait for one; known to the main thread alone
+
     def init_process(self) -> None:
         self.aside = ThreadPoolExecutor(THREADS)
         super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
-        """A thread that waits for what a client has yet to send could be one too few: the poller does. It looks at what
-        has come without taking it."""
+        """While a thread is free, as ever. Else it is looked at what has come, without taking it; for what has yet to
+        come, the poller waits."""
+        if self.busy < self.cfg.threads:
+            self._serve(conn)
+            return
         try:
             begins = conn.sock.recv(LONGEST, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -33,9 +38,20 @@ class Worker(ThreadWorker):
             begins = b""  # it has been read before
         except OSError:
             begins = b""  # the thread will see
-        pool = self.aside if begins.startswith(ASIDE) else self.tpool
-        done = pool.submit(self.handle, conn)
-        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        if begins.startswith(ASIDE):
+            done = self.aside.submit(self.handle, conn)
+            done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        else:
+            self._serve(conn)
+
+    def _serve(self, conn: TConn) -> None:
+        self.busy += 1
+        done = self.tpool.submit(self.handle, conn)
+        done.add_done_callback(lambda future: self.method_queue.defer(self._served, conn, future))
+
+    def _served(self, conn: TConn, future: "Future[object]") -> None:
+        self.busy -= 1
+        self.finish_request(conn, future)
 
     def _wait_for(self, conn: TConn) -> None:
         conn.sock.setblocking(False)
