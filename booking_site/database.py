@@ -3,6 +3,7 @@
 One entry for Django's DATABASES is all that the rest of the project sees of the choice.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,36 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
-from booking_site.postgres import embedded
+from booking_site.postgres import driver, embedded
 
 # libpq's names for what Django has settings of its own for
 DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
+# How soon a network or a server that has gone silent is given up: within five seconds. What the URL says counts first.
+VIGILANCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 2,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 5000,  # milliseconds
+}
+# Of several servers, the one that takes writes; one that does not answer must not delay the next for long.
+OF_SEVERAL = {"target_session_attrs": "read-write", "connect_timeout": 2}
+MARGIN = 2.0  # seconds after its time limit in which the server says that a statement took too long
+UNITS = {"": 0.001, "ms": 0.001, "s": 1, "min": 60, "h": 3600}
 
 PREPARE_AFTER = 5  # runs of a statement, on one connection; psycopg's own default
 
 
 def database(
-    url: str, *, var_dir: Path, pool_size: int, timeouts: dict[str, str], role: str = "", prepares: bool = True
+    url: str,
+    *,
+    var_dir: Path,
+    pool_size: int,
+    timeouts: dict[str, str],
+    patience: float | None = None,
+    role: str = "",
+    prepares: bool = True,
 ) -> dict[str, Any]:
     """The DATABASES entry.
 
@@ -32,11 +52,13 @@ def database(
         start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
     prepares: statements of a ``planned_cursor`` are prepared; not behind PgBouncer, where the next one may run
         elsewhere.
+    patience: seconds to wait for the answer to a statement, a COMMIT included, however silent the server is.
     """
     settings: dict[str, Any] = {
         "ENGINE": "booking_site.postgres",
         "CONN_MAX_AGE": None if pool_size == 0 else 0,  # persistent: connecting costs more than most requests
         "CONN_HEALTH_CHECKS": True,  # a restarted server costs nobody a failed request
+        "HOST": "",
         "OPTIONS": {},
     }
     if url:
@@ -49,12 +71,23 @@ def database(
     if timeouts:
         given = options.get("options", "")
         options["options"] = " ".join([given, *(f"-c {name}={value}" for name, value in timeouts.items())]).strip()
-    options.setdefault("connect_timeout", 5)
-    options["prepare_threshold"] = PREPARE_AFTER if prepares else None
+    several = OF_SEVERAL if "," in settings["HOST"] else {}
+    connection_class = driver.with_patience(patience)
+    settings["OPTIONS"] = {**VIGILANCE, **several, **options, "connection_class": connection_class}
+    settings["OPTIONS"]["prepare_threshold"] = PREPARE_AFTER if prepares else None
     if pool_size:
-        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
-    settings["OPTIONS"] = options
+        pool = {"min_size": 1, "max_size": pool_size, "timeout": 5, "connection_class": connection_class}
+        settings["OPTIONS"]["pool"] = pool
     return settings
+
+
+def patience_for(statement_timeout: str) -> float | None:
+    """Seconds to wait for an answer of a server with this time limit; None where it has none."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|h)?\s*", statement_timeout)
+    if match is None:
+        raise ImproperlyConfigured(f"STATEMENT_TIMEOUT is {statement_timeout}, and may be such as 10s or 500ms.")
+    seconds = float(match[1]) * UNITS[match[2] or ""]
+    return seconds + MARGIN if seconds else None
 
 
 def _parse(url: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from booking_site.database import database
+from booking_site.database import database, patience_for
 
 VERSION = "0.1.0"
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -158,6 +158,7 @@ DATABASES = {
         pool_size=env.int("DATABASE_POOL_SIZE", default=0),
         role=env.str("EMBEDDED_ROLE", default=""),
         timeouts={} if PGBOUNCER else {"lock_timeout": "3s", "statement_timeout": STATEMENT_TIMEOUT},
+        patience=patience_for(STATEMENT_TIMEOUT),
         prepares=not PGBOUNCER,
     )
     | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER}

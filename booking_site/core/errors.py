@@ -117,6 +117,8 @@ def from_database(error: DatabaseError) -> DomainError | None:
         return Busy()
     if isinstance(cause, (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)):
         return Unavailable(_("Too many changes at once. Try again in a moment."))
+    if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):  # the server has become a standby
+        return Unavailable()
     if isinstance(error, (OperationalError, InterfaceError)):
         return Unavailable()  # 53xxx, 57P0x, 08xxx and connections lost
     return None

@@ -1,5 +1,6 @@
 """Django's PostgreSQL backend, with some additions: it starts the embedded server before the first connection, reads
-moments in C, lets statements that are run again and again be planned once, and asks no query to see that it is there.
+moments in C, lets statements that are run again and again be planned once, asks no query to see that the server is
+there, and does not trust one that keeps silent, nor one that has become a standby (see ``driver``).
 
 Nothing else may know which server is used. A server that cannot be reached is an OperationalError whose message
 says what to do, and never shows the password.
@@ -9,13 +10,15 @@ import select
 import shutil
 from collections.abc import Iterable
 from datetime import UTC
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
+from django.db import DEFAULT_DB_ALIAS
 from django.db.backends.postgresql import base, client, operations
 from django.db.utils import OperationalError
 
-from booking_site.postgres import embedded
+from booking_site.postgres import driver, embedded
 
 InC: Any = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT)
 
@@ -71,9 +74,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     client_class = DatabaseClient
     ops_class = DatabaseOperations
 
+    def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
+        super().__init__(settings_dict, alias)
+        connection_class = settings_dict["OPTIONS"].get("connection_class", driver.Connection)
+        self.Database: Any = SimpleNamespace(**{**vars(psycopg), "connect": connection_class.connect})
+
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
-        params.pop("embedded", None)
+        for name in ("embedded", "connection_class"):
+            params.pop(name, None)
         return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -97,12 +106,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Asked before each request. A server sends nothing unasked but a notice or its farewell, so a silent socket is
-        one that may be used; whatever there is to be read, a query finds out."""
+        one that may be used; whatever there is to be read, a query finds out. Not when the server has become a standby
+        and this connection is for writing: it tells its clients when that changes."""
         if self.connection is None or self.connection.closed:
             return False
         socket = select.poll()
         socket.register(self.connection.fileno(), select.POLLIN)
-        return not socket.poll(0) or super().is_usable()
+        if socket.poll(0) and not super().is_usable():
+            return False
+        writes = self.settings_dict["OPTIONS"].get("target_session_attrs") in ("read-write", "primary")
+        return not (writes and self.connection.info.parameter_status("in_hot_standby") == "on")
 
     def planned_cursor(self) -> Any:
         """A cursor for statements whose text is always the same: from the sixth time on PostgreSQL has them prepared
