@@ -26,6 +26,7 @@ VIGILANCE = {
 }
 # Of several servers, the one that takes writes; one that does not answer must not delay the next for long.
 OF_SEVERAL = {"target_session_attrs": "read-write", "connect_timeout": 2}
+OF_REPLICA = {"connect_timeout": 2}  # somebody else can answer
 MARGIN = 2.0  # seconds after its time limit in which the server says that a statement took too long
 UNITS = {"": 0.001, "ms": 0.001, "s": 1, "min": 60, "h": 3600}
 
@@ -41,6 +42,7 @@ def database(
     patience: float | None = None,
     role: str = "",
     prepares: bool = True,
+    reads_only: bool = False,
 ) -> dict[str, Any]:
     """The DATABASES entry.
 
@@ -52,6 +54,7 @@ def database(
         start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
     prepares: statements of a ``planned_cursor`` are prepared; not behind PgBouncer, where the next one may run
         elsewhere.
+    reads_only: it is a replica.
     patience: seconds to wait for the answer to a statement, a COMMIT included, however silent the server is.
     """
     settings: dict[str, Any] = {
@@ -71,9 +74,9 @@ def database(
     if timeouts:
         given = options.get("options", "")
         options["options"] = " ".join([given, *(f"-c {name}={value}" for name, value in timeouts.items())]).strip()
-    several = OF_SEVERAL if "," in settings["HOST"] else {}
+    of_kind = OF_REPLICA if reads_only else OF_SEVERAL if "," in settings["HOST"] else {}
     connection_class = driver.with_patience(patience)
-    settings["OPTIONS"] = {**VIGILANCE, **several, **options, "connection_class": connection_class}
+    settings["OPTIONS"] = {**VIGILANCE, **of_kind, **options, "connection_class": connection_class}
     settings["OPTIONS"]["prepare_threshold"] = PREPARE_AFTER if prepares else None
     if pool_size:
         pool = {"min_size": 1, "max_size": pool_size, "timeout": 5, "connection_class": connection_class}

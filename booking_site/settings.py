@@ -163,6 +163,20 @@ DATABASES = {
     )
     | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER}
 }
+REPLICA_URL = env.str("REPLICA_URL", default="")
+REPLICA_LAG_SECONDS = env.int("REPLICA_LAG_SECONDS", default=5)  # a replica that is further behind answers nobody
+if REPLICA_URL:
+    DATABASES["replica"] = database(
+        REPLICA_URL,
+        var_dir=VAR_DIR,
+        pool_size=env.int("DATABASE_POOL_SIZE", default=0),
+        timeouts={} if PGBOUNCER else {"statement_timeout": STATEMENT_TIMEOUT},
+        prepares=not PGBOUNCER,
+        patience=patience_for(STATEMENT_TIMEOUT),
+        reads_only=True,
+    ) | {"DISABLE_SERVER_SIDE_CURSORS": PGBOUNCER, "TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["booking_site.replica.Router"]
+    MIDDLEWARE.append("booking_site.replica.PositionMiddleware")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- language and time ---------------------------------------------------------------------------------------

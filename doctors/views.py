@@ -2,12 +2,14 @@ from typing import Any
 
 from booking_site.api.schema import documented
 from booking_site.api.viewsets import RowViewSet
+from booking_site.replica import lists_may_be_stale
 from doctors.filters import DoctorFilter
 from doctors.models import CODE_PATTERN, Doctor
 from doctors.schema import CALLS
 from doctors.serializers import DoctorSerializer
 
 
+@lists_may_be_stale
 @documented("Doctors", CALLS)
 class DoctorViewSet(RowViewSet):
     queryset = Doctor.objects.all()

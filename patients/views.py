@@ -9,6 +9,7 @@ from booking_site.api.viewsets import RowViewSet
 from booking_site.core import shown
 from booking_site.core.actor import actor_of
 from booking_site.core.operations import save_record
+from booking_site.replica import lists_may_be_stale
 from patients.filters import PatientFilter
 from patients.models import Patient, PatientConsent, PatientQuerySet, answering
 from patients.schema import CALLS
@@ -19,6 +20,7 @@ CONTACT = frozenset(
 )  # what an app that acts for a patient may change
 
 
+@lists_may_be_stale
 @documented("Patients", CALLS)
 class PatientViewSet(RowViewSet):
     queryset = Patient.objects.all()

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models import DateField, DateTimeField, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 
+from booking_site import replica
 from booking_site.core.sql import checked
 from scheduling.availability import FREE_EACH_SQL, FREE_EACH_TO_STAFF_SQL, FREE_SHARED_SQL
 
@@ -116,7 +116,7 @@ def _fetch(
         sql, inner = seats.query.sql_with_params()
     except EmptyResultSet:  # a filter that nothing can meet
         return []
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(statement.format(seats=sql, **parts), [*before, *inner, *after])
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -12,6 +12,7 @@ from booking_site.api.viewsets import RowViewSet
 from booking_site.core.actor import actor_of
 from booking_site.core.reach import EVERYTHING, Reach
 from booking_site.core.sql import Select, SqlCondition
+from booking_site.replica import lists_may_be_stale
 from doctors.models import Doctor
 from scheduling import operations, overview
 from scheduling.filters import CalendarFilter, FirstAvailableFilter, SlotFilter
@@ -42,6 +43,7 @@ def _free(to_staff: bool) -> Select:
     return _free_within(EVERYTHING, to_staff)
 
 
+@lists_may_be_stale
 @documented("Slots", CALLS)
 class SlotViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
@@ -71,6 +73,7 @@ class SlotViewSet(SeatViewSet):
         return Response(status=204)
 
 
+@lists_may_be_stale
 @documented("Slots", FIRST_AVAILABLE)
 class FirstAvailableViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
@@ -92,6 +95,7 @@ class FirstAvailableViewSet(SeatViewSet):
         return self.get_paginated_response([self.serializer_class.finish(row) for row in rows])
 
 
+@lists_may_be_stale
 @documented("Slots", CALENDAR)
 class CalendarViewSet(SeatViewSet):
     queryset = AvailableSlot.objects.all()
@@ -115,6 +119,7 @@ class CalendarViewSet(SeatViewSet):
         return self.get_paginated_response([self.serializer_class.finish(day) for day in days])
 
 
+@lists_may_be_stale
 @documented("Slots", VISIT_TYPES)
 class VisitTypeViewSet(RowViewSet):
     """Those that are offered; those for staff only to staff. They are the whole hospital's."""

@@ -19,6 +19,7 @@ from appointments.reports.figures import Report, Table, shown
 from booking_site.core.actor import actor_of
 from booking_site.core.admin import ChoiceByAutocomplete
 from booking_site.core.scope import scope_of
+from booking_site.replica import may_be_stale
 from doctors.models import Department, Doctor
 
 LONG_WAIT = 30  # minutes, unless another number is chosen
@@ -87,6 +88,7 @@ class ChoiceForm(forms.Form):
         )
 
 
+@may_be_stale
 def reports_page(model_admin: Any, request: HttpRequest) -> HttpResponse:
     """Query: ``report`` and what else ``ChoiceForm`` has; ``format=csv`` for the file."""
     if not may_report(request.user):

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from appointments.reports.choice import Choice, period_label
 from appointments.reports.figures import Column, Row, Table, Value
+from booking_site import replica
 from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
 
@@ -31,7 +32,8 @@ def fetch(statement: str, querysets: Mapping[str, QuerySet], parameters: Mapping
             given |= named
     except EmptyResultSet:  # nothing may be seen
         return []
-    with transaction.atomic(), connection.cursor() as cursor:
+    connection = replica.connection()
+    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
         # Counted by hashes: the planner misjudges how many groups there are, and would sort all rows for them. To
         # compile a statement of so many expressions takes longer than it gains.
         cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL enable_sort = off; SET LOCAL jit = off")

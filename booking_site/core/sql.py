@@ -9,7 +9,7 @@ from typing import Any, TypeVar, TypeVarTuple
 from django.contrib.postgres.fields import DateTimeRangeField
 from django.contrib.postgres.search import SearchVectorField
 from django.core.exceptions import EmptyResultSet
-from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models, router
 from django.db.models import Case, Expression, F, Func, Value, When
 from django.db.models.functions import Concat
 
@@ -147,8 +147,8 @@ class Select:
     params: tuple[Any, ...]
     names: tuple[str, ...]
     is_narrowed: bool  # has conditions already
+    model: type[models.Model]  # routers know where it is read
     convert: Callable[[list[Any]], Any] | None = None
-    using: str = DEFAULT_DB_ALIAS
 
     @classmethod
     def of(cls, queryset: models.QuerySet) -> "Select":
@@ -158,7 +158,7 @@ class Select:
         try:
             sql, params = compiler.as_sql()
         except EmptyResultSet:
-            return cls("", (), (), is_narrowed=True)
+            return cls("", (), (), is_narrowed=True, model=queryset.model)
         converters = compiler.get_converters([column[0] for column in compiler.select])
         return cls(
             sql,
@@ -166,7 +166,7 @@ class Select:
             tuple(query.selected or ()),
             is_narrowed=bool(query.where),
             convert=(lambda rows: compiler.apply_converters(rows, converters)) if converters else None,
-            using=queryset.db,
+            model=queryset.model,
         )
 
     def where(self, *conditions: SqlCondition) -> "Select":
@@ -191,13 +191,16 @@ class Select:
     def count(self) -> int:
         if not self.sql:
             return 0
-        count: int = planned(f"SELECT count(*) FROM ({self.sql}) AS counted", self.params, self.using).fetchone()[0]
+        count: int = self._run(f"SELECT count(*) FROM ({self.sql}) AS counted").fetchone()[0]
         return count
+
+    def _run(self, statement: str) -> Any:
+        return planned(statement, self.params, router.db_for_read(self.model))
 
     def _fetch(self, statement: str) -> list[dict[str, Any]]:
         if not self.sql:
             return []
-        found = planned(statement, self.params, self.using).fetchall()
+        found = self._run(statement).fetchall()
         if self.convert is not None:
             found = self.convert(found)
         return [dict(zip(self.names, row, strict=True)) for row in found]
