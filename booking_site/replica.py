@@ -26,7 +26,7 @@ from booking_site.core.actor import actor_of
 
 REPLICA = "replica"  # its alias
 SAFE = ("GET", "HEAD", "OPTIONS")
-REST = 5.0  # seconds in which a process does not ask a replica that was away
+REST = 2.0  # seconds in which a process does not ask a replica that was away
 View = TypeVar("View", bound=Callable[..., Any])
 ViewSet = TypeVar("ViewSet", bound=type)
 logger = logging.getLogger(__name__)

@@ -1,11 +1,17 @@
-"""Somebody with a browser before a served site: cookies, forms and redirects over real HTTP, without a window."""
+"""Somebody with a browser before a served site: cookies, forms and redirects over real HTTP, without a window.
+
+    python -m booking_site.testing.visitors
+
+makes, in the database of the environment, one account of each role (``factories.staff``) and a client of the API, whose
+token it prints.
+"""
 
 import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
-from booking_site.testing.factories import PASSWORD
+PASSWORD = "correct horse battery"  # as factories have it
 
 
 class Visitor:
@@ -41,3 +47,23 @@ class Visitor:
                 return answer.status, answer.read().decode(), answer.url
         except urllib.error.HTTPError as answer:
             return answer.code, answer.read().decode(), answer.url
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.contrib.auth.models import Group
+
+    from booking_site.api.clients import issue_token, register
+    from booking_site.testing.factories import staff
+
+    for role in Group.objects.values_list("name", flat=True):
+        staff(role)
+    client, _ = register("Another client", list(settings.SCOPES), 0)
+    print(issue_token(client, days=1)[0])
+
+
+if __name__ == "__main__":
+    main()
