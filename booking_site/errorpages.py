@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from django.contrib import admin
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from booking_site.api.errors import problem_response
 from booking_site.console.signing_in import go_on
-from booking_site.core.errors import from_database
+from booking_site.core.errors import DATABASE_ERRORS, from_database
 
 TITLES = {
     400: gettext_lazy("Bad request"),
@@ -86,7 +85,7 @@ class DatabaseErrorMiddleware:
 def _outside_of_pages(request: HttpRequest, error: BaseException | None) -> HttpResponse | None:
     """The answer to what has met the database before or after the page, where no middleware is told."""
     while error is not None:
-        if isinstance(error, DatabaseError) and (answer := database_error(request, error)):
+        if isinstance(error, DATABASE_ERRORS) and (answer := database_error(request, error)):
             return answer
         error = error.__cause__ or error.__context__
     return None
@@ -94,7 +93,7 @@ def _outside_of_pages(request: HttpRequest, error: BaseException | None) -> Http
 
 def database_error(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     """The answer to an error of the database that passes; None to any other."""
-    error = from_database(exception) if isinstance(exception, DatabaseError) else None
+    error = from_database(exception) if isinstance(exception, DATABASE_ERRORS) else None
     if error is None:
         return None
     response = respond(request, status=error.status_code, code=error.code, detail=error.detail)

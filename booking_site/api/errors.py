@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 
 from booking_site.core import signals
 from booking_site.core.actor import actor_of
-from booking_site.core.errors import Busy, DomainError, PreconditionFailed, Unavailable, from_database
+from booking_site.core.errors import DATABASE_ERRORS, Busy, DomainError, PreconditionFailed, Unavailable, from_database
 
 STALE = "It has changed since you read it. Read it again, then repeat your change."
 CONTENT_TYPE = "application/problem+json"
@@ -47,7 +46,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     """DRF's hook. None for what is a bug of ours: it becomes a logged 500 without a trace for the client."""
     request = context["request"]
     headers: dict[str, str] = {}
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DATABASE_ERRORS):
         translated = from_database(error)
         if translated is None:
             return None

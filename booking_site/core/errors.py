@@ -91,12 +91,16 @@ def _constraints() -> dict[str, BaseConstraint]:
     return {constraint.name: constraint for model in apps.get_models() for constraint in model._meta.constraints}
 
 
-def from_database(error: DatabaseError) -> DomainError | None:
+# Django translates what psycopg says, but not when a cursor is closed.
+DATABASE_ERRORS = (DatabaseError, psycopg.Error)
+
+
+def from_database(error: DatabaseError | psycopg.Error) -> DomainError | None:
     """The domain error that a database error means; None when it is a bug of ours.
 
     Statuses by SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """
-    cause = error.__cause__
+    cause = error if isinstance(error, psycopg.Error) else error.__cause__
     if isinstance(cause, psycopg.errors.IntegrityError):  # class 23
         name = cause.diag.constraint_name or ""
         constraint = _constraints().get(name)
@@ -119,6 +123,6 @@ def from_database(error: DatabaseError) -> DomainError | None:
         return Unavailable(_("Too many changes at once. Try again in a moment."))
     if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):  # the server has become a standby
         return Unavailable()
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if isinstance(error, (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)):
         return Unavailable()  # 53xxx, 57P0x, 08xxx and connections lost
     return None
