@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from booking_site.core.models import IdentifiedRecord
 from booking_site.core.reach import Reach
-from booking_site.core.sql import TimestampRange
+from booking_site.core.sql import SqlText, TimestampRange
 from booking_site.core.wallclock import short_day_label
 from doctors.models import Department, Doctor
 from patients.models import Patient
@@ -58,6 +58,14 @@ class CancellationCode(models.TextChoices):
     MISTAKE = "mistake", _("Booked by mistake")
     DIED = "died", _("The patient has died")
     OTHER = "other", _("Another reason")
+
+
+# What an answer says beside the columns, by queries on a row of appointments.
+BESIDE = {
+    "doctor_name": SqlText("SELECT name FROM doctors AS its WHERE its.id = appointments.doctor_id"),
+    "department_name": SqlText("SELECT name FROM departments AS its WHERE its.id = appointments.department_id"),
+    "time_zone": SqlText("SELECT time_zone FROM departments AS its WHERE its.id = appointments.department_id"),
+}
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):

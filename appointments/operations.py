@@ -25,7 +25,7 @@ from appointments.exceptions import (
     PatientNotFound,
 )
 from appointments.idempotency import Idempotency, earlier_answer, remember
-from appointments.models import BEFORE, LIVE, MOMENTS, MOVES, SEATLESS, Appointment, Status
+from appointments.models import BEFORE, BESIDE, LIVE, MOMENTS, MOVES, SEATLESS, Appointment, Status
 from appointments.refusals import check_limits, explain_booking, explain_move, refuse_overlap
 from booking_site.core.actor import Actor
 from booking_site.core.ids import uuid7
@@ -44,7 +44,9 @@ CANCELLATION = ("cancellation_code", "cancellation_reason")
 OF_SLOT = ("doctor_id", "department_id", "date", "time", "starts_at", "ends_at", "visit_type")  # columns of both
 
 FIELDS = Appointment._meta.concrete_fields
+NAMES = (*(field.attname for field in FIELDS), *BESIDE)
 COLUMNS = ", ".join(f"appointments.{field.column}" for field in FIELDS)
+COLUMNS += "".join(f", ({text.sql})" for text in BESIDE.values())
 LIMITED = """
 SELECT limit_per_doctor_day IS NOT NULL OR limit_per_patient IS NOT NULL
 FROM visit_types WHERE code = appointments.visit_type
@@ -379,7 +381,7 @@ def _read(actor: Actor, appointment_id: uuid.UUID, lock: str) -> Appointment:
 
 
 def _within(reach: Reach) -> Select:
-    return Select.of(Appointment.objects.within(reach).values(*(field.attname for field in FIELDS)))
+    return Select.of(Appointment.objects.within(reach).values(*(field.attname for field in FIELDS), **BESIDE))
 
 
 @cache
@@ -388,7 +390,12 @@ def _everywhere() -> Select:
 
 
 def _from_row(values: Iterable[Any]) -> Appointment:
-    return Appointment.from_db(DEFAULT_DB_ALIAS, [field.attname for field in FIELDS], list(values))
+    """With what is said beside its columns as attributes."""
+    row = dict(zip(NAMES, values, strict=True))
+    beside = {name: row.pop(name) for name in BESIDE}
+    appointment: Appointment = Appointment.from_db(DEFAULT_DB_ALIAS, list(row), list(row.values()))
+    vars(appointment).update(beside)
+    return appointment
 
 
 def _step(

@@ -1,9 +1,8 @@
 from typing import Any
 
-from django.db.models import F
 from rest_framework import serializers
 
-from appointments.models import MOMENTS, CancellationCode, Status
+from appointments.models import BESIDE, MOMENTS, Appointment, CancellationCode, Status
 from booking_site.api.serializers import (
     Flag,
     Identifier,
@@ -26,11 +25,7 @@ class AppointmentSerializer(RowSerializer):
         *MOMENTS.values(),
         *("created_at", "updated_at"),
     )
-    expressions = {
-        "doctor_name": F("doctor__name"),
-        "department_name": F("department__name"),
-        "time_zone": F("department__time_zone"),
-    }
+    expressions = BESIDE
 
     id = serializers.UUIDField()
     patient_id = serializers.UUIDField()
@@ -65,6 +60,11 @@ class AppointmentSerializer(RowSerializer):
     no_show_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+    @classmethod
+    def row_of(cls, appointment: Appointment) -> dict[str, Any]:
+        """The row of what an operation gives back."""
+        return {name: getattr(appointment, name) for name in (*cls.columns, *cls.expressions)}
 
     @classmethod
     def finish(cls, row: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class AppointmentViewSet(RowViewSet):
             raise PermissionDenied("An app that acts for a patient cannot say what is urgent.", "field_not_allowed")
         appointment = operations.book(actor=actor_of(request), idempotency=_idempotency(request, "book"), **asked)
         location = request.build_absolute_uri(f"/api/v1/appointments/{appointment.pk}")
-        return self.answer(appointment.pk, status=201, headers={"Location": location})
+        return self.respond(AppointmentSerializer.row_of(appointment), 201, {"Location": location})
 
     def cancel(self, request: Any) -> Response:
         return self._change(request, operations.cancel, CancelRequest)
@@ -96,7 +96,7 @@ class AppointmentViewSet(RowViewSet):
             **of_address,
             **asked,
         )
-        return self.answer(appointment.pk)
+        return self.respond(AppointmentSerializer.row_of(appointment))
 
 
 def _idempotency(request: Any, operation: str, *of_address: UUID) -> Idempotency | None:

@@ -1,5 +1,6 @@
 """How the site is served, for ``make run`` and in production alike: ``gunicorn -c python:booking_site.gunicorn``."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def seal() -> "subprocess.Popen[bytes]":
 def when_ready(server: Any) -> None:
     """Ctrl-C ends as gently as SIGTERM does: requests at work are finished, then everything stops."""
     global sealer
+    gc.freeze()  # the code, which the workers share: to look for garbage in it would only copy its pages
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # what "manage.py serve" held back
     if is_on(os.environ.get("SEALER", "on")):

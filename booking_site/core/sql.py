@@ -80,6 +80,19 @@ class SqlCondition(Expression):
         return self.sql, self.params
 
 
+class SqlText(Expression):
+    """A text that a query in SQL gives, for ``values()``."""
+
+    output_field = models.TextField()
+
+    def __init__(self, sql: str) -> None:
+        super().__init__()
+        self.sql = sql
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[()]]:
+        return f"({self.sql})", ()
+
+
 def checked(**condition: Any) -> Case:
     """A condition, for ``filter()``, that is only checked on the rows of a walk along an index.
 
