@@ -110,6 +110,9 @@ def _kind(kind: str) -> re.Pattern:
 
 
 def drag(page: Page, source, target) -> None:
+    """Take hold of ``source`` and let it go over ``target``, once both stand still."""
+    for end in target, source:
+        end.hover(trial=True)
     target.scroll_into_view_if_needed()
     begin, end = source.bounding_box(), target.bounding_box()
     page.mouse.move(begin["x"] + 30, begin["y"] + 8)

@@ -227,7 +227,7 @@ def test_without_a_limit_a_call_costs_one_query_more_than_its_work(api, cardiolo
         booking = queries(lambda caller=caller: book(caller, patient.pk, slots.pop()))
         assert sum("api_clients" in sql for sql in booking) == 1
         asked = [sql for sql in booking if not sql.startswith(("SAVEPOINT", "RELEASE"))]
-        assert len(asked) == 4 + more, asked
+        assert len(asked) == 3 + more, asked
 
 
 # --- the command ---------------------------------------------------------------------------------------------------
