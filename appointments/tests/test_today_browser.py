@@ -110,15 +110,15 @@ def _kind(kind: str) -> re.Pattern:
 
 
 def drag(page: Page, source, target) -> None:
-    """Take hold of ``source`` and let it go over ``target``, once both stand still."""
-    for end in target, source:
-        end.hover(trial=True)
-    target.scroll_into_view_if_needed()
-    begin, end = source.bounding_box(), target.bounding_box()
+    """Take hold of ``source`` and let it go over ``target``, wherever the board has scrolled to meanwhile: near its
+    edges it does so by itself."""
+    source.scroll_into_view_if_needed()
+    begin, end = source.bounding_box(), None
     page.mouse.move(begin["x"] + 30, begin["y"] + 8)
     page.mouse.down()
     page.mouse.move(begin["x"] + 40, begin["y"] + 20, steps=3)
-    page.mouse.move(end["x"] + 40, end["y"] + 10, steps=8)
+    while end != (end := target.bounding_box()):
+        page.mouse.move(end["x"] + 40, end["y"] + 10, steps=8)
     page.mouse.up()
 
 
