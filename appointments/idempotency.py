@@ -34,7 +34,7 @@ def earlier_answer(request: Idempotency | None) -> uuid.UUID | None:
     """
     if request is None:
         return None
-    fingerprint, appointment_id = planned(TAKE, [request.client, request.key, request.fingerprint]).fetchone()
+    ((fingerprint, appointment_id),) = planned(TAKE, [request.client, request.key, request.fingerprint])
     if fingerprint != request.fingerprint:
         raise KeyReused(_("This Idempotency-Key was used for a different request. Use a new key for a new request."))
     return appointment_id

@@ -359,8 +359,9 @@ def _check_patient(actor: Actor, patient_id: uuid.UUID) -> None:
 
 def _written(statement: str, parameters: dict[str, Any]) -> tuple[Appointment | None, bool]:
     """The appointment that the statement (``BOOK``, ``MOVE``) gives back, if any, and whether its kind has a limit."""
-    row = planned(statement, parameters).fetchone()
-    return (None, False) if row is None else (_from_row(row[:-1]), row[-1])
+    for *row, is_limited in planned(statement, parameters):
+        return _from_row(row), is_limited
+    return None, False
 
 
 def _reached(actor: Actor, appointment_id: uuid.UUID) -> Appointment:
@@ -436,7 +437,7 @@ def _change(appointment: Appointment, changed: dict[str, Any]) -> None:
     """Write the columns of the (locked) appointment."""
     given = ", ".join(f"{name} = %s" for name in changed)
     statement = f"UPDATE appointments SET {given}, updated_at = clock_timestamp() WHERE id = %s RETURNING updated_at"
-    (updated_at,) = planned(statement, [*changed.values(), appointment.pk]).fetchone()
+    ((updated_at,),) = planned(statement, [*changed.values(), appointment.pk])
     for name, value in (changed | {"updated_at": updated_at}).items():
         setattr(appointment, name, value)
 

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from django.http import HttpResponse
 from rest_framework.exceptions import PermissionDenied, ValidationError
-from rest_framework.response import Response
 
 from appointments import operations
 from appointments.filters import AppointmentFilter
@@ -56,7 +56,7 @@ class AppointmentViewSet(RowViewSet):
     def rows(self) -> Select:
         return _all() if self.reach.is_everything else _within(self.reach)
 
-    def book(self, request: Any) -> Response:
+    def book(self, request: Any) -> HttpResponse:
         asked = BookRequest.read(request.data)
         if self.reach.patient is not None and asked.get("is_urgent"):
             raise PermissionDenied("An app that acts for a patient cannot say what is urgent.", "field_not_allowed")
@@ -64,30 +64,30 @@ class AppointmentViewSet(RowViewSet):
         location = request.build_absolute_uri(f"/api/v1/appointments/{appointment.pk}")
         return self.respond(AppointmentSerializer.row_of(appointment), 201, {"Location": location})
 
-    def cancel(self, request: Any) -> Response:
+    def cancel(self, request: Any) -> HttpResponse:
         return self._change(request, operations.cancel, CancelRequest)
 
-    def reschedule(self, request: Any) -> Response:
+    def reschedule(self, request: Any) -> HttpResponse:
         return self._change(request, operations.reschedule, RescheduleRequest)
 
-    def check_in(self, request: Any, pk: str) -> Response:
+    def check_in(self, request: Any, pk: str) -> HttpResponse:
         return self._change(request, operations.check_in, StepRequest, appointment_id=UUID(pk))
 
-    def start(self, request: Any, pk: str) -> Response:
+    def start(self, request: Any, pk: str) -> HttpResponse:
         return self._change(request, operations.start, StepRequest, appointment_id=UUID(pk))
 
-    def complete(self, request: Any, pk: str) -> Response:
+    def complete(self, request: Any, pk: str) -> HttpResponse:
         return self._change(request, operations.complete, StepRequest, appointment_id=UUID(pk))
 
-    def no_show(self, request: Any, pk: str) -> Response:
+    def no_show(self, request: Any, pk: str) -> HttpResponse:
         return self._change(request, operations.mark_no_show, StepRequest, appointment_id=UUID(pk))
 
-    def undo(self, request: Any, pk: str) -> Response:
+    def undo(self, request: Any, pk: str) -> HttpResponse:
         if self.within(Appointment.objects.filter(pk=pk, status=Status.CANCELLED)).exists():
             check_scope(request, "appointments:write")  # it books again
         return self._change(request, operations.undo, StepRequest, appointment_id=UUID(pk))
 
-    def _change(self, request: Any, operation: Any, form_class: Any, **of_address: Any) -> Response:
+    def _change(self, request: Any, operation: Any, form_class: Any, **of_address: Any) -> HttpResponse:
         asked = form_class.read(request.data)
         appointment = operation(
             actor=actor_of(request),

@@ -48,9 +48,8 @@ def _both(
         old = values({name: before for name, (before, _) in changed[which].items()})
         new = values({name: after for name, (_, after) in changed[which].items()})
         details = {"old": old, "new": new | counts}
-        rows.append(
-            row(actor=actor, action=action, patient_id=key, object_type="patient", object_id=key, details=details)
-        )
+        made = row(actor=actor, action=action, patient_id=key, object_type="patient", object_id=key, details=details)
+        rows.append(AuditLog(**made))
     AuditLog.objects.bulk_create(rows)
 
 

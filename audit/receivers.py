@@ -19,6 +19,7 @@ from audit.subjects import patient_of, subject_of
 from booking_site.core import signals as core
 from booking_site.core.actor import Actor, actor_of
 from booking_site.core.errors import DomainError
+from booking_site.core.ids import uuid7
 from booking_site.core.sql import planned
 from scheduling import signals as scheduling
 from scheduling.models import AvailableSlot
@@ -31,16 +32,14 @@ def write(**kwargs: Any) -> None:
 
 # What a client of the database says of a row; the rest is the stamp.
 SAID = [field.attname for field in AuditLog._meta.concrete_fields if field.db_default is NOT_PROVIDED]
-INSERT = f"INSERT INTO audit_logs ({', '.join(SAID)}) VALUES ({', '.join(['%s'] * len(SAID))})"
+INSERT = f"INSERT INTO audit_logs ({', '.join(SAID)}) VALUES ({', '.join(f'%({name})s' for name in SAID)})"
 
 
-def _add(made: AuditLog) -> None:
+def _add(made: dict[str, Any]) -> None:
     """A plain INSERT, which waits for nobody. Its SQL is always the same: to have it built anew for each row took
     longer than to run it, and every booking pays for that."""
-    said = [getattr(made, name) for name in SAID]
-    said[-1] = json.dumps(made.details)
-    planned(INSERT, said)
-    told.note(made)
+    planned(INSERT, made | {"id": uuid7(), "details": json.dumps(made["details"])})
+    told.note(made["request_id"], made["patient_id"])
 
 
 def row(
@@ -54,23 +53,24 @@ def row(
     object_type: str = "",
     object_id: Any = "",
     details: dict[str, Any] | None = None,
-) -> AuditLog:
-    return AuditLog(
-        action=action,
-        status=status,
-        user_id=actor.id[:150],
-        user_kind=actor.kind,
-        user_name=actor.name[:200],
-        on_behalf_of=actor.on_behalf_of[:150],
-        appointment_id=appointment_id,
-        patient_id=patient_id,
-        patient_ids=sorted(patient_ids) if patient_ids is not None else None,
-        object_type=object_type,
-        object_id=str(object_id)[:64],
-        request_id=actor.request_id,
-        address=actor.address,
-        details=details or {},
-    )
+) -> dict[str, Any]:
+    """The values of a row."""
+    return {
+        "action": action,
+        "status": status,
+        "user_id": actor.id[:150],
+        "user_kind": actor.kind,
+        "user_name": actor.name[:200],
+        "on_behalf_of": actor.on_behalf_of[:150],
+        "appointment_id": appointment_id,
+        "patient_id": patient_id,
+        "patient_ids": sorted(patient_ids) if patient_ids is not None else None,
+        "object_type": object_type,
+        "object_id": str(object_id)[:64],
+        "request_id": actor.request_id,
+        "address": actor.address,
+        "details": details or {},
+    }
 
 
 def values(fields: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def of_appointment(appointment: Appointment, *names: str) -> dict[str, Any]:
     return values({name: getattr(appointment, name) for name in names})
 
 
-def appointment_row(actor: Actor, action: str, appointment: Appointment, **details: Any) -> AuditLog:
+def appointment_row(actor: Actor, action: str, appointment: Appointment, **details: Any) -> dict[str, Any]:
     return row(
         actor=actor,
         action=action,
@@ -143,7 +143,7 @@ def _each(actor: Actor, action: str, affected: list[Appointment], **details: Any
         appointment_row(actor, action, appointment, new=of_appointment(appointment, *names), **details)
         for appointment in affected
     ]
-    AuditLog.objects.bulk_create(rows)
+    AuditLog.objects.bulk_create([AuditLog(**row) for row in rows])
 
 
 @receiver(appointments.appointments_rebooked)

@@ -8,8 +8,6 @@ from typing import Any
 from django.core.signals import request_started
 from django.dispatch import receiver
 
-from audit.models import AuditLog
-
 _patients: ContextVar[tuple[str, frozenset[uuid.UUID]]] = ContextVar("patients_told_of", default=("", frozenset()))
 
 
@@ -18,10 +16,11 @@ def forget(**kwargs: Any) -> None:
     _patients.set(("", frozenset()))
 
 
-def note(row: AuditLog) -> None:
-    if row.request_id and row.patient_id is not None:
-        request_id, known = _patients.get()
-        _patients.set((row.request_id, (known if request_id == row.request_id else frozenset()) | {row.patient_id}))
+def note(request_id: str, patient_id: uuid.UUID | None) -> None:
+    """The request has an entry, about this patient if any."""
+    if request_id and patient_id is not None:
+        known_id, known = _patients.get()
+        _patients.set((request_id, (known if known_id == request_id else frozenset()) | {patient_id}))
 
 
 def is_told(request_id: str, patient_id: uuid.UUID | None) -> bool:

@@ -52,7 +52,7 @@ def database(
     role: under which to work in the embedded server; empty for its superuser, who owns all.
     timeouts: PostgreSQL settings such as ``{"lock_timeout": "3s"}``, applied to each connection. PgBouncer refuses
         start-up options: leave this empty behind it and use ALTER ROLE ... SET instead.
-    prepares: statements of a ``planned_cursor`` are prepared; not behind PgBouncer, where the next one may run
+    prepares: statements of a ``planned`` are prepared; not behind PgBouncer, where the next one may run
         elsewhere.
     reads_only: it is a replica.
     patience: seconds to wait for the answer to a statement, a COMMIT included, however silent the server is.

@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.response import Response
 
@@ -43,7 +44,7 @@ class PatientViewSet(RowViewSet):
         """A list holds no record that another one answers for."""
         return Patient.objects.surviving() if self.action == "list" else Patient.objects.all()
 
-    def retrieve(self, request: Any, pk: Any = None) -> Response:
+    def retrieve(self, request: Any, pk: Any = None) -> HttpResponse:
         """The id of a record that has been merged answers with the one it was merged into."""
         row = self.row(answering(pk))
         return self.respond(row, headers={"Content-Location": f"/api/v1/patients/{row['id']}"})
@@ -60,7 +61,7 @@ class PatientViewSet(RowViewSet):
             raise self.not_found()
         return found
 
-    def consents(self, request: Any, pk: Any) -> Response:
+    def consents(self, request: Any, pk: Any) -> HttpResponse:
         """The history of a record's own consents."""
         row = self.row(answering(pk))
         shown.note_record(request, Patient, row)
@@ -68,7 +69,7 @@ class PatientViewSet(RowViewSet):
         columns = ("channel", "is_given", "recorded_at", "recorded_by", "source")
         return Response({"results": list(history.values(*columns))})
 
-    def create(self, request: Any) -> Response:
+    def create(self, request: Any) -> HttpResponse:
         form = PatientRequest(data=request.data)
         form.is_valid(raise_exception=True)
         if self.reach.person.is_own_only or self.reach.person.is_nothing:
@@ -79,7 +80,7 @@ class PatientViewSet(RowViewSet):
         location = request.build_absolute_uri(f"/api/v1/patients/{patient.pk}")
         return self.answer(patient.pk, status=201, headers={"Location": location})
 
-    def partial_update(self, request: Any, pk: Any) -> Response:
+    def partial_update(self, request: Any, pk: Any) -> HttpResponse:
         patient = self.get_object()
         form = PatientRequest(patient, data=request.data, partial=True)
         form.is_valid(raise_exception=True)

@@ -2,6 +2,7 @@ from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from rest_framework.exceptions import NotFound
 from rest_framework.response import Response
 
@@ -58,7 +59,7 @@ class SlotViewSet(SeatViewSet):
         doctor_id = self.kwargs.get("doctor_id")  # of_doctor
         return free if doctor_id is None else free.where(SqlCondition("available_slots.doctor_id = %s", doctor_id))
 
-    def of_doctor(self, request: Any, doctor_id: str) -> Response:
+    def of_doctor(self, request: Any, doctor_id: str) -> HttpResponse:
         if not Doctor.objects.within(self.reach).filter(pk=doctor_id).exists():
             raise NotFound("There is no doctor with this code.", "not_found")
         return self.list(request)
@@ -82,7 +83,7 @@ class FirstAvailableViewSet(SeatViewSet):
     pagination_class = WholeList
     scopes = {"list": "slots:read"}
 
-    def list(self, request: Any, **kwargs: Any) -> Response:
+    def list(self, request: Any, **kwargs: Any) -> HttpResponse:
         free = self.within(AvailableSlot.objects.free(to_staff=actor_of(request).is_staff))
         filters = StrictFilterBackend().get_filterset(request, self.serializer_class.read(free), self)
         asked = filters.form.cleaned_data
@@ -104,7 +105,7 @@ class CalendarViewSet(SeatViewSet):
     pagination_class = WholeList
     scopes = {"list": "slots:read"}
 
-    def list(self, request: Any, **kwargs: Any) -> Response:
+    def list(self, request: Any, **kwargs: Any) -> HttpResponse:
         to_staff = actor_of(request).is_staff
         filters = StrictFilterBackend().get_filterset(request, self.within(AvailableSlot.objects.all()), self)
         asked = filters.form.cleaned_data
@@ -135,5 +136,5 @@ class VisitTypeViewSet(RowViewSet):
     def within(self, rows: Any) -> Any:
         return rows
 
-    def retrieve(self, request: Any, pk: Any = None, code: str = "") -> Response:
+    def retrieve(self, request: Any, pk: Any = None, code: str = "") -> HttpResponse:
         return self.answer(code)

@@ -105,10 +105,10 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def _opened_by(checksum: str) -> tuple[Any, Token]:
-    row = planned(FIND, [checksum]).fetchone()
-    if row is None:
+    rows = planned(FIND, [checksum])
+    if not rows:
         raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
-    found = Found(*row)
+    found = Found(*rows[0])
     granted = found.granted.split()
     user = _person(found.user_id)
     patient = _patient(found, patient_in(granted))

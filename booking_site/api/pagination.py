@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from booking_site.api.problems import CURSORS, PAGES
+from booking_site.api.renderers import JsonResponse
 from booking_site.core.sql import Select, SqlCondition
 
 PAGE_SIZE = 50
@@ -124,11 +125,11 @@ class KeysetPagination(pagination.BasePagination):
         self.previous = self._encode(rows[0], backwards=True) if rows and (more if backwards else cursor) else None
         return rows
 
-    def get_paginated_response(self, data: list[Any]) -> Response:
+    def get_paginated_response(self, data: list[Any]) -> JsonResponse:  # type: ignore[override]
         body: dict[str, Any] = {"next": self._link(self.next), "previous": self._link(self.previous), "results": data}
         if self.count is not None:
             body = {"count": self.count} | body
-        return Response(body)
+        return JsonResponse(body)
 
     def _descending(self, request: Any) -> bool:
         ordering = request.query_params.get("ordering", "") or self.usual

@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from booking_site.api.renderers import JsonResponse
 from booking_site.api.serializers import UUID_PATTERN, RowSerializer
 from booking_site.core import shown
 from booking_site.core.actor import actor_of
@@ -52,16 +53,16 @@ class RowViewSet(GenericViewSet):
         """What the caller may see, as the serializer reads it: a queryset, or a ``Select`` for what is asked often."""
         return self.serializer_class.read(self.within(self.get_queryset()))
 
-    def list(self, request: Any, **kwargs: Any) -> Response:
+    def list(self, request: Any, **kwargs: Any) -> HttpResponse:
         rows = self.filter_queryset(self.rows())
         page = self.paginate_queryset(rows) or []
         shown.note_list(request, self.queryset.model, page)
         return self.get_paginated_response([self.serializer_class.finish(row) for row in page])
 
-    def retrieve(self, request: Any, pk: Any = None) -> Response:
+    def retrieve(self, request: Any, pk: Any = None) -> HttpResponse:
         return self.answer(pk)
 
-    def answer(self, pk: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    def answer(self, pk: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
         """The record as it now stands, with its ETag. 304 when the client says it has that version already."""
         return self.respond(self.row(pk), status, headers)
 
@@ -79,13 +80,13 @@ class RowViewSet(GenericViewSet):
         """The same for what is out of reach as for what is nowhere."""
         return NotFound(f"There is no {self.queryset.model._meta.verbose_name} with this id.", "not_found")
 
-    def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    def respond(self, row: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
         model, is_read = self.queryset.model, self.request.method in ("GET", "HEAD")
         shown.note_record(self.request, model, row, is_answer=not is_read)
         etag = f'"{version_of(row)}"'
         if self.request.method == "GET" and etag in _etags(self.request.headers.get("If-None-Match", "")):
-            return Response(status=304, headers={"ETag": etag, **(headers or {})})
-        return Response(self.serializer_class.finish(row), status=status, headers={"ETag": etag, **(headers or {})})
+            return HttpResponse(status=304, content_type="application/json", headers={"ETag": etag, **(headers or {})})
+        return JsonResponse(self.serializer_class.finish(row), status, {"ETag": etag, **(headers or {})})
 
     def expected_versions(self) -> frozenset[str] | None:
         """The versions in If-Match, which an operation compares under the row's lock. None: any version will do."""

@@ -40,9 +40,10 @@ def actor_of(request: Any) -> Actor:
 
     ``request.request_id`` and ``request.client_address`` are set by the request middleware.
     """
+    whole = getattr(request, "_request", request)  # DRF's request stands around Django's
     where: dict[str, Any] = {
-        "request_id": getattr(request, "request_id", ""),
-        "address": getattr(request, "client_address", ""),
+        "request_id": getattr(whole, "request_id", ""),
+        "address": getattr(whole, "client_address", ""),
     }
     token = getattr(request, "auth", None)
     user = getattr(request, "user", None)

@@ -2,7 +2,7 @@
 asked so often that to put them together anew each time would take longer than to answer them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -140,15 +140,14 @@ def compiled(build: Callable[[*Arguments], models.QuerySet]) -> Callable[[*Argum
     return rows
 
 
-def planned(statement: str, params: Any = None, using: str = DEFAULT_DB_ALIAS) -> Any:
-    """Run a statement whose text is always the same, so that PostgreSQL plans it once. Returns the cursor.
+def planned(statement: str, params: Any = None, using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
+    """Run a statement whose text is always the same, so that PostgreSQL plans it once. Returns its rows.
 
     A list of columns in it is written out: with ``*``, a plan would fail once when a migration adds a column.
     """
     wrapper: Any = connections[using]
-    cursor = wrapper.planned_cursor()
-    cursor.execute(statement, params)
-    return cursor
+    rows: list[tuple[Any, ...]] = wrapper.planned(statement, params)
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +185,13 @@ class Select:
         if not (self.sql and conditions):
             return self
         glue = " AND " if self.is_narrowed else " WHERE "
-        return replace(
-            self,
-            sql=self.sql + glue + " AND ".join([condition.sql for condition in conditions]),
-            params=self.params + tuple([value for condition in conditions for value in condition.params]),
+        return Select(
+            self.sql + glue + " AND ".join([condition.sql for condition in conditions]),
+            self.params + tuple([value for condition in conditions for value in condition.params]),
+            self.names,
             is_narrowed=True,
+            model=self.model,
+            convert=self.convert,
         )
 
     def rows(self, *, order: str, limit: int) -> list[dict[str, Any]]:
@@ -204,16 +205,16 @@ class Select:
     def count(self) -> int:
         if not self.sql:
             return 0
-        count: int = self._run(f"SELECT count(*) FROM ({self.sql}) AS counted").fetchone()[0]
+        count: int = self._run(f"SELECT count(*) FROM ({self.sql}) AS counted")[0][0]
         return count
 
-    def _run(self, statement: str) -> Any:
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
         return planned(statement, self.params, router.db_for_read(self.model))
 
     def _fetch(self, statement: str) -> list[dict[str, Any]]:
         if not self.sql:
             return []
-        found = self._run(statement).fetchall()
+        found: Any = self._run(statement)
         if self.convert is not None:
             found = self.convert(found)
         return [dict(zip(self.names, row, strict=True)) for row in found]

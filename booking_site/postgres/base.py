@@ -77,6 +77,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         super().__init__(settings_dict, alias)
         connection_class = settings_dict["OPTIONS"].get("connection_class", driver.Connection)
+        self._planned: Any = None  # one cursor for all of them: each gives its rows at once
         self.Database: Any = SimpleNamespace(**{**vars(psycopg), "connect": connection_class.connect})
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -117,11 +118,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
         writes = self.settings_dict["OPTIONS"].get("target_session_attrs") in ("read-write", "primary")
         return not (writes and self.connection.info.parameter_status("in_hot_standby") == "on")
 
-    def planned_cursor(self) -> Any:
-        """A cursor for statements whose text is always the same: from the sixth time on PostgreSQL has them prepared
-        (psycopg's ``prepare_threshold``), and spends no time on reading and planning them. Parameters are bound by the
+    def planned(self, statement: str, params: Any = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement whose text is always the same: from the sixth time on PostgreSQL has it prepared
+        (psycopg's ``prepare_threshold``), and spends no time on reading and planning it. Parameters are bound by the
         server, so where it cannot tell a parameter's type, the statement says it, as in ``%s::text``."""
         self.close_if_health_check_failed()
-        self.ensure_connection()
-        with self.wrap_database_errors:
-            return self._prepare_cursor(ServerBindingCursor(self.connection))  # type: ignore[attr-defined]
+        if self.connection is None:
+            self.ensure_connection()
+        if self._planned is None or self._planned.connection is not self.connection:
+            with self.wrap_database_errors:
+                self._planned = ServerBindingCursor(self.connection)
+        cursor = self._planned
+        if self.execute_wrappers or self.queries_logged:
+            self._prepare_cursor(cursor).execute(statement, params)  # type: ignore[attr-defined]
+        else:  # nobody looks on
+            self.validate_no_broken_transaction()
+            with self.wrap_database_errors:
+                cursor.execute(statement, params)
+        return cursor.fetchall() if cursor.pgresult.nfields else []
