@@ -32,13 +32,14 @@ def write(**kwargs: Any) -> None:
 
 # What a client of the database says of a row; the rest is the stamp.
 SAID = [field.attname for field in AuditLog._meta.concrete_fields if field.db_default is NOT_PROVIDED]
-INSERT = f"INSERT INTO audit_logs ({', '.join(SAID)}) VALUES ({', '.join(f'%({name})s' for name in SAID)})"
+INSERT = f"INSERT INTO audit_logs ({', '.join(SAID)}) VALUES ({', '.join(['%s'] * len(SAID))})"
 
 
 def _add(made: dict[str, Any]) -> None:
     """A plain INSERT, which waits for nobody. Its SQL is always the same: to have it built anew for each row took
     longer than to run it, and every booking pays for that."""
-    planned(INSERT, made | {"id": uuid7(), "details": json.dumps(made["details"])})
+    said = made | {"id": uuid7(), "details": json.dumps(made["details"])}
+    planned(INSERT, [said[name] for name in SAID])
     told.note(made["request_id"], made["patient_id"])
 
 

@@ -5,7 +5,8 @@ Tokens are OAuth 2 bearer tokens, found by their SHA-256; the token itself is st
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -81,7 +82,7 @@ class Found(NamedTuple):
     registered: str
     patient_id: uuid.UUID | None
     may_act_for_patients: bool
-    departments: list[uuid.UUID]
+    departments: tuple[uuid.UUID, ...]
     granted: str
     user_id: int | None
 
@@ -108,28 +109,40 @@ def _opened_by(checksum: str) -> tuple[Any, Token]:
     rows = planned(FIND, [checksum])
     if not rows:
         raise AuthenticationFailed("The access token is unknown or has expired. Get a new one.", "invalid_token")
-    found = Found(*rows[0])
-    granted = found.granted.split()
-    user = _person(found.user_id)
-    patient = _patient(found, patient_in(granted))
-    # What is taken from the client is gone from the tokens that it has already.
-    scopes = frozenset(granted) & frozenset(found.registered.split())
-    reach = Reach(
-        client=Scope(departments=frozenset(found.departments)) if found.departments else EVERYWHERE,
-        person=EVERYWHERE if found.user_id is None else scope_of(user),
-        patient=patient,
-        registrar=found.application if found.departments else None,
+    *what, departments, granted, user_id = rows[0]
+    found = Found._make([*what, tuple(departments), granted, user_id])
+    token, named = _of_application(found)
+    patient = _patient(found, named)
+    if patient is None and user_id is None:
+        return Client(), token
+    user = _person(user_id)
+    reach = replace(token.reach, person=EVERYWHERE if user_id is None else scope_of(user), patient=patient)
+    return user, replace(
+        token,
+        scopes=token.scopes if patient is None else token.scopes & frozenset(FOR_PATIENTS),
+        username="" if user_id is None else user.get_username(),
+        reach=reach,
     )
-    return user, Token(
+
+
+@lru_cache(4096)
+def _of_application(found: Found) -> tuple[Token, uuid.UUID | None]:
+    """What the row says by itself, whoever it acts for, and which patient it names."""
+    granted = found.granted.split()
+    return Token(
         client_id=found.client_id,
         client_name=found.client_name,
-        scopes=scopes if patient is None else scopes & frozenset(FOR_PATIENTS),
+        # What is taken from the client is gone from the tokens that it has already.
+        scopes=frozenset(granted) & frozenset(found.registered.split()),
         requests_per_minute=found.requests_per_minute,
-        username="" if found.user_id is None else user.get_username(),
-        reach=reach,
+        username="",
+        reach=Reach(
+            client=Scope(departments=frozenset(found.departments)) if found.departments else EVERYWHERE,
+            registrar=found.application if found.departments else None,
+        ),
         application=found.application,
         may_act_for_patients=found.may_act_for_patients,
-    )
+    ), patient_in(granted)
 
 
 def _person(user_id: int | None) -> Any:

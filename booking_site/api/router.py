@@ -1,5 +1,5 @@
 """The calls of ``/api/v1``, with those that an app brings itself (``api_calls`` of its AppConfig). A slash at the end
-works too."""
+works too. They are sought in this order: first what is asked most."""
 
 from typing import Any
 
@@ -16,6 +16,12 @@ from scheduling.models import CODE_PATTERN as VISIT_TYPE_PATTERN
 from scheduling.views import CalendarViewSet, FirstAvailableViewSet, SlotViewSet, VisitTypeViewSet
 
 CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
+    ("available-slots", SlotViewSet, {"get": "list"}),
+    ("book-appointment", AppointmentViewSet, {"post": "book"}),
+    ("cancel-appointment", AppointmentViewSet, {"post": "cancel"}),
+    ("reschedule-appointment", AppointmentViewSet, {"post": "reschedule"}),
+    (f"appointments/(?P<pk>{UUID_PATTERN})", AppointmentViewSet, {"get": "retrieve"}),
+    ("appointments", AppointmentViewSet, {"get": "list"}),
     ("doctors", DoctorViewSet, {"get": "list"}),
     (f"doctors/(?P<pk>{CODE_PATTERN})", DoctorViewSet, {"get": "retrieve"}),
     (f"doctors/(?P<doctor_id>{CODE_PATTERN})/available-slots", SlotViewSet, {"get": "of_doctor"}),
@@ -25,15 +31,9 @@ CALLS: list[tuple[str, type[RowViewSet], dict[str, Any]]] = [
     ("patient-tokens", PatientTokenViewSet, {"post": "create"}),
     ("visit-types", VisitTypeViewSet, {"get": "list"}),
     (f"visit-types/(?P<code>{VISIT_TYPE_PATTERN})", VisitTypeViewSet, {"get": "retrieve"}),
-    ("available-slots", SlotViewSet, {"get": "list"}),
     ("available-slots/calendar", CalendarViewSet, {"get": "list"}),
     ("first-available", FirstAvailableViewSet, {"get": "list"}),
     (f"available-slots/(?P<pk>{UUID_PATTERN})/hold", SlotViewSet, {"post": "hold", "delete": "release"}),
-    ("book-appointment", AppointmentViewSet, {"post": "book"}),
-    ("cancel-appointment", AppointmentViewSet, {"post": "cancel"}),
-    ("reschedule-appointment", AppointmentViewSet, {"post": "reschedule"}),
-    ("appointments", AppointmentViewSet, {"get": "list"}),
-    (f"appointments/(?P<pk>{UUID_PATTERN})", AppointmentViewSet, {"get": "retrieve"}),
     *(
         (f"appointments/(?P<pk>{UUID_PATTERN})/{step}", AppointmentViewSet, {"post": step.replace("-", "_")})
         for step in ("check-in", "start", "complete", "no-show", "undo")

@@ -128,6 +128,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._planned is None or self._planned.connection is not self.connection:
             with self.wrap_database_errors:
                 self._planned = ServerBindingCursor(self.connection)
+                if self.timezone == UTC:
+                    self._planned.adapters.register_loader("timestamptz", InC)
         cursor = self._planned
         if self.execute_wrappers or self.queries_logged:
             self._prepare_cursor(cursor).execute(statement, params)  # type: ignore[attr-defined]
