@@ -1,10 +1,14 @@
 """New versions, for ``testing.faults``: while they come, nobody is to notice anything. Clients that ask nothing twice
 (``testing.demanding``) work meanwhile, and each answer that they do not get is a loss."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from booking_site.testing import hospitals
-from booking_site.testing.clusters import Cluster, scratch, token
+from booking_site.testing.clusters import Cluster, run_python, scratch, token
 from booking_site.testing.demanding import Clients
 from booking_site.testing.faults import Fault, Outcome, Tick, reckon, register, running
 from booking_site.testing.sites import Site
@@ -43,8 +47,39 @@ def put_demands_on(cluster: Cluster, site: Site) -> Clients:
         return Clients(site.address, token(), hospitals.read(session))
 
 
+def migrate(cluster: Cluster, name: str, **how: float) -> str:
+    """By the command, as the owner; the migrations are those of ``testing.rollout``."""
+    options = [f"--{option.replace('_', '-')}={value}" for option, value in how.items()]
+    settings = {"DJANGO_SETTINGS_MODULE": "booking_site.testing.rollout.settings", "DATABASE_URL": cluster.url()}
+    return run_python("django", "migrate", "rollout", name, *options, **settings)
+
+
+WAITS = "SELECT pid FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+
+
+@contextmanager
+def somebody_reads(cluster: Cluster, seconds: float) -> Iterator[None]:
+    """A report that goes on for so long after somebody has begun to wait for the table that it reads."""
+
+    def read() -> None:
+        with cluster.connect() as session, session.transaction():
+            session.execute("SELECT count(*) FROM available_slots")
+            begun.set()
+            deadline = time.monotonic() + 60
+            while not cluster.execute(WAITS) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            time.sleep(seconds)
+
+    begun = threading.Event()
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert begun.wait(30)
+    yield
+    reader.join()
+
+
 def release(times: int, control: bool, tick: Tick) -> Outcome:
-    """``control``: the former version is killed, and the new one started."""
+    """Expand, take over, contract; back again for the next. ``control``: the former is killed, the new one started."""
     with scratch() as folder:
         releases = Releases(folder)
         with running(**releases.site) as (cluster, site):
@@ -56,7 +91,11 @@ def release(times: int, control: bool, tick: Tick) -> Outcome:
                         site.kill()
                         site.start()
                     else:
+                        with somebody_reads(cluster, 1):
+                            migrate(cluster, "0002")
                         assert site.reload(), site.log.read_text()[-2000:]
+                        migrate(cluster, "0003")
+                        migrate(cluster, "zero")
                     clients.wait_for(ENOUGH)
                     tick()
             findings = [
@@ -77,7 +116,7 @@ register(
     "release",
     Fault(
         release,
-        says="a new version takes over (kill -USR2)",
+        says="a new version: migrations, kill -USR2",
         control="killed and started",
         short=1,
         long=30,

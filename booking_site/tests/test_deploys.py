@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from booking_site.testing.clusters import ROOT, Cluster, is_up, scratch, site_environment
-from booking_site.testing.deploys import Releases
+from booking_site.testing.deploys import Releases, migrate, put_demands_on, somebody_reads
 from booking_site.testing.sites import Site
 
 
@@ -54,6 +54,27 @@ def test_a_version_that_starts_takes_over_and_no_other(cluster):
             assert not is_up(site.master)
             psutil.wait_procs(site.sealers(), timeout=20)
             assert site.sealers() == []
+
+
+def test_a_migration_gives_way_to_those_who_would_wait_behind_it(cluster):
+    """The control waits for its lock as long as it takes."""
+    with scratch() as folder, Site(cluster, folder, SEALER="off") as site:
+        with put_demands_on(cluster, site) as clients, somebody_reads(cluster, 4):
+            assert "gives way" in migrate(cluster, "0002")
+        assert clients.failures == []
+        assert clients.answered > 100
+        migrate(cluster, "zero")
+        with put_demands_on(cluster, site) as clients, somebody_reads(cluster, 5):
+            assert "gives way" not in migrate(cluster, "0001", lock_timeout=0)
+        migrate(cluster, "zero")
+        assert any("409" in failure for failure in clients.failures)
+
+
+def test_a_migration_whose_patience_ends_has_done_nothing(cluster):
+    with somebody_reads(cluster, 1), pytest.raises(subprocess.CalledProcessError) as raised:
+        migrate(cluster, "0001", lock_timeout=0.1, lock_patience=0)
+    assert "canceling statement due to lock timeout" in raised.value.output
+    assert cluster.execute("SELECT FROM django_migrations WHERE app = 'rollout'") == []
 
 
 def test_a_sealer_whose_server_had_ended_before_it_looked_ends(cluster):
