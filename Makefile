@@ -33,6 +33,7 @@ check: $(VENV)/.packages-dev
 	$(BIN)/lint-imports
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(SOURCES)
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=booking_site.testing.linting $(BIN)/python -m django lintmigrations --warnings-as-errors --quiet ignore
 	@echo "check --deploy, as a deployment:"
 	@$(DEPLOYMENT) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	$(BIN)/python -c 'import yaml; yaml.safe_load(open("docker-compose.yml", encoding="utf-8"))'

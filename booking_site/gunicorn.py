@@ -11,6 +11,7 @@ from typing import Any
 import environ
 import gunicorn.util
 
+from booking_site import handover
 from booking_site.monitoring import shared
 from booking_site.postgres.roles import SEALER
 
@@ -51,10 +52,13 @@ def seal() -> "subprocess.Popen[bytes]":
     environment = dict(os.environ) | {"EMBEDDED_ROLE": SEALER}
     if url := os.environ.get("SEALER_DATABASE_URL"):
         environment["DATABASE_URL"] = url
-    command = [sys.executable, "manage.py", "seal_audit", "--every", "2", "--with-parent"]
+    command = [sys.executable, "manage.py", "seal_audit", "--every", "2", "--with-parent", str(os.getpid())]
     root = Path(__file__).resolve().parent.parent
     # In a session of its own: the Ctrl-C of a terminal is not for it, it ends after the last request.
     return subprocess.Popen(command, cwd=root, env=environment, start_new_session=True)
+
+
+pre_exec = handover.start_alike
 
 
 def when_ready(server: Any) -> None:
@@ -83,3 +87,4 @@ def post_worker_init(worker: Any) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gunicorn.util.write_error = write_error
+    handover.take_over(worker)

@@ -124,7 +124,7 @@ class Cluster:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             self.process.wait(START_TIMEOUT)
-            while any(map(_runs, processes)):
+            while any(map(is_up, processes)):
                 time.sleep(0.002)
 
     def backends(self) -> list[int]:
@@ -175,7 +175,7 @@ class Cluster:
         return True
 
 
-def _runs(process: psutil.Process) -> bool:
+def is_up(process: psutil.Process) -> bool:
     """A zombie does not: whoever is to take notice of its end may take their time."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

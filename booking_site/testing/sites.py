@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from booking_site.postgres.roles import SEALER, SITE
-from booking_site.testing.clusters import ROOT, Cluster, site_environment
+from booking_site.testing.clusters import ROOT, Cluster, is_up, site_environment
 
 START_TIMEOUT = 60  # seconds
 
@@ -38,7 +38,8 @@ class Site:
             probe.bind(("127.0.0.1", 0))
             self.bind = f"127.0.0.1:{probe.getsockname()[1]}"
         self.address = f"http://{self.bind}"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None  # the first; others that took over are of its group
+        self.master: psutil.Process | None = None
 
     def __enter__(self) -> "Site":
         self.start()
@@ -61,6 +62,7 @@ class Site:
                 stderr=log,
                 start_new_session=True,
             )
+        self.master = psutil.Process(self.process.pid)
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             with contextlib.suppress(OSError):
@@ -73,14 +75,45 @@ class Site:
     def workers(self) -> list[psutil.Process]:
         """The processes that answer; the sealer, which leads a session of its own, is none."""
         assert self.process is not None
-        return [
-            child for child in psutil.Process(self.process.pid).children() if os.getsid(child.pid) == self.process.pid
-        ]
+        assert self.master is not None
+        return [child for child in self.master.children() if os.getsid(child.pid) == self.process.pid]
+
+    def sealers(self) -> list[psutil.Process]:
+        """Also those whose site has ended."""
+        mine = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if "seal_audit" in process.cmdline() and process.environ().get("AUDIT_SEALS_FILE") == str(self.seals):
+                    mine.append(process)
+        return mine
+
+    def reload(self) -> bool:
+        """As an operator would: the code as it is now takes over. Waits for the end of the former; False when that goes
+        on, for the new one did not start."""
+        assert self.master is not None
+        former, successor = self.master, None
+        former.send_signal(signal.SIGUSR2)
+        deadline = time.monotonic() + START_TIMEOUT
+        while is_up(former):
+            assert time.monotonic() < deadline, f"nothing took over:\n{self.log.read_text()[-2000:]}"
+            if successor is None:
+                successor = next(filter(_takes_over, _children(former)), None)
+            elif not is_up(successor):
+                return False
+            time.sleep(0.02)
+        assert successor is not None
+        assert self.process is not None
+        self.master = successor
+        self.process.poll()
+        return True
 
     def stop(self) -> None:
         """As an operator would: requests at work are finished."""
         assert self.process is not None
-        self.process.terminate()
+        assert self.master is not None
+        self.master.terminate()
+        while is_up(self.master):
+            time.sleep(0.02)
         self.process.wait(START_TIMEOUT)
 
     def kill(self) -> None:
@@ -88,3 +121,16 @@ class Site:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(START_TIMEOUT)
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.children()
+    return []
+
+
+def _takes_over(process: psutil.Process) -> bool:
+    """gunicorn tells who is to take over from whom."""
+    with contextlib.suppress(psutil.Error):
+        return process.environ().get("GUNICORN_PID") == str(process.ppid())
+    return False

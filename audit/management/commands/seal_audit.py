@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--every", type=float, metavar="SECONDS", help="go on, with so long a rest in between")
-        parser.add_argument("--with-parent", action="store_true", help="end when the process that started it ends")
+        parser.add_argument("--with-parent", type=int, metavar="PID", help="end when the process that started it ends")
         parser.add_argument("--new-epoch", metavar="BECAUSE", help="begin a new epoch, after a restore by hand")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,7 +41,7 @@ class Command(BaseCommand):
             seals, rows = seal_and_publish()
             self.stdout.write(f"{rows} rows in {seals} new seals.")
         else:
-            self._keep_sealing(options["every"], os.getppid() if options["with_parent"] else None)
+            self._keep_sealing(options["every"], options["with_parent"])
 
     def _keep_sealing(self, every: float, parent: int | None) -> None:
         stop = threading.Event()
