@@ -28,7 +28,10 @@ COLUMNS = ("fault", "times", "acknowledged", "sent again", "lost", "double", "ot
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
     from booking_site.testing import submissions  # noqa: F401 - registers its faults
-    from booking_site.testing.faults import FAULTS
+    from booking_site.testing.agreement import MODEL
+    from booking_site.testing.faults import FAULTS, register
+
+    register("model", MODEL)
 
     options = _options(list(FAULTS))
     results: dict[str, Any] = {}
