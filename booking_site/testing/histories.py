@@ -239,7 +239,10 @@ class _Search:
             slots |= {slot for key in keys for slot in self.slots[key]}
         patients = {event.patient, *(self.patients.get(key) for key in keys)} - {None}
         items = {("visit", key) for key in keys} | {("seat", slot) for slot in slots} | {("key", event.key)}
-        items |= {("patient", patient, self.stretch[slot]) for patient in patients for slot in slots}
+        stretches = {self.stretch[slot] for slot in slots}
+        if event.kind in ("register", "close", "reopen"):  # whenever the visit is
+            stretches = set(self.stretch.values())
+        items |= {("patient", patient, stretch) for patient in patients for stretch in stretches}
         return frozenset(items - {("key", None)})
 
     def _made_by(self, event: Event) -> Iterator[str]:

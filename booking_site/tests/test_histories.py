@@ -90,6 +90,11 @@ RIGHT = {
         ],
         final(A=ANN),
     ),
+    "booked as soon as the record was open again": (
+        [Event(0, kind, "Ann", asked=n, answered=n + 8, status=200) for n, kind in enumerate(["close", "reopen"])]
+        + [book(asked=0, answered=7, status=409, code="patient_inactive"), book(asked=3, answered=4)],
+        final(A=ANN),
+    ),
     "a move refused for a hold, before the check-in that would refuse it": (
         [
             *(book(), Event(0, "hold", slot="ten", asked=2, answered=8, status=201, got="t")),
