@@ -30,13 +30,14 @@ NOT_FOR_PATIENTS = (*STEPS, "undo", "withdraw", "reinstate", "close", "reopen")
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a client is up to; which seat, patient and visit that means depends on what there is. ``pick`` chooses among
-    them; ``sensible``: only what will go through, if there is such. ``key``: the Idempotency-Key is none, a new one,
-    an ``old`` one for something else, or the whole request is sent ``again``. ``version``: what If-Match demands."""
+    them; ``refusals``: how many things stand in its way (None: any number), if there is such. ``key``: the
+    Idempotency-Key is none, a new one, an ``old`` one for something else, or the whole request is sent ``again``.
+    ``version``: what If-Match demands."""
 
     kind: str
     client: int
     pick: int
-    sensible: bool
+    refusals: int | None
     token: bool
     key: str
     version: str
@@ -48,7 +49,7 @@ def wishes(*kinds: str) -> st.SearchStrategy[Wish]:
         kind=st.sampled_from(kinds),
         client=st.sampled_from((PORTAL, DESK, PATIENT)),
         pick=st.integers(0, 999),
-        sensible=st.sampled_from((True, True, False)),
+        refusals=st.sampled_from((0, 0, 1, None)),
         token=st.booleans(),
         key=st.sampled_from(("", "", "", "new", "new", "again", "old")),
         version=st.sampled_from(("", "", "", "fresh", "stale")),
@@ -140,14 +141,14 @@ class Machine(RuleBasedStateMachine):
             return self.sent[wish.pick % len(self.sent)]
         kind = wish.kind if self.model.of("visit") or wish.kind not in OF_VISIT else "book"
         client = PORTAL if wish.client == PATIENT and kind in NOT_FOR_PATIENTS else wish.client
-        for other in (kind, *STEPS) if kind in STEPS and wish.sensible else (kind,):
+        for other in (kind, *STEPS) if kind in STEPS and wish.refusals == 0 else (kind,):
             options = list(self.options(Call(client, other, body=f"Reason {wish.pick % 2}"), wish.token))
             narrow = [call for call in options if all(getattr(call, name) == fixed[name] for name in fixed)]
             options = narrow or options
-            sensible = [call for call in options if not self.model.refusals(call)] if wish.sensible else []
-            if sensible:
+            fitting = [call for call in options if len(self.model.refusals(call)) == wish.refusals]
+            if fitting:
                 break
-        return self.finished((sensible or options)[wish.pick % len(sensible or options)], wish)
+        return self.finished((fitting or options)[wish.pick % len(fitting or options)], wish)
 
     def options(self, call: Call, with_token: bool) -> Iterator[Call]:
         """All that a call of this kind may be about."""

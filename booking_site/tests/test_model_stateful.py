@@ -56,7 +56,7 @@ def execute(statement):
 
 
 def kind_found(site):
-    [finding] = machine.check(site, 30, derandomize=True).findings
+    [finding] = machine.check(site, 60, derandomize=True).findings
     return finding.partition(":")[0]
 
 
