@@ -99,7 +99,7 @@ def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
     Raises SlotNotFound, HoldNotOwned.
     """
     slot = _locked(actor, slot_id)
-    if slot.status != AvailableSlot.Status.HELD or slot.held_until <= timezone.now():
+    if slot.status != AvailableSlot.Status.HELD or slot.held_until is None or slot.held_until <= timezone.now():
         return
     owns = slot.hold_digest == digest(hold_token) if hold_token else slot.held_by == actor.holder
     if not owns:
