@@ -93,12 +93,13 @@ def _check_holds(actor: Actor) -> None:
 
 @operation("slot.released")
 def release(*, actor: Actor, slot_id: uuid.UUID, hold_token: str = "") -> None:
-    """End a hold: by its token, or without one by the actor who made it. Releasing what is not held is harmless.
+    """End a hold: by its token, or without one by the actor who made it. Releasing what is not held, or no longer, is
+    harmless.
 
     Raises SlotNotFound, HoldNotOwned.
     """
     slot = _locked(actor, slot_id)
-    if slot.status != AvailableSlot.Status.HELD:
+    if slot.status != AvailableSlot.Status.HELD or slot.held_until is None or slot.held_until <= timezone.now():
         return
     owns = slot.hold_digest == digest(hold_token) if hold_token else slot.held_by == actor.holder
     if not owns:

@@ -1,5 +1,6 @@
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -66,11 +67,11 @@ class SlotViewSet(SeatViewSet):
 
     def hold(self, request: Any, pk: Any) -> Response:
         asked = HoldRequest.read(request.data)
-        token, until = operations.hold(actor=actor_of(request), slot_id=pk, **asked)
+        token, until = operations.hold(actor=actor_of(request), slot_id=UUID(pk), **asked)
         return Response({"hold_token": token, "held_until": until}, status=201)
 
     def release(self, request: Any, pk: Any) -> Response:
-        operations.release(actor=actor_of(request), slot_id=pk, **ReleaseRequest.read(request.data))
+        operations.release(actor=actor_of(request), slot_id=UUID(pk), **ReleaseRequest.read(request.data))
         return Response(status=204)
 
 

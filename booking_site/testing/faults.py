@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def losses(self) -> int:
-        return self.of("lost") + self.of("double")
+        return self.of("lost") + self.of("double") + self.of("order")
 
 
 Tick = Callable[[], object]  # called after each strike

@@ -239,7 +239,10 @@ class _Search:
             slots |= {slot for key in keys for slot in self.slots[key]}
         patients = {event.patient, *(self.patients.get(key) for key in keys)} - {None}
         items = {("visit", key) for key in keys} | {("seat", slot) for slot in slots} | {("key", event.key)}
-        items |= {("patient", patient, self.stretch[slot]) for patient in patients for slot in slots}
+        stretches = {self.stretch[slot] for slot in slots}
+        if event.kind in ("register", "close", "reopen"):  # whenever the visit is
+            stretches = set(self.stretch.values())
+        items |= {("patient", patient, stretch) for patient in patients for stretch in stretches}
         return frozenset(items - {("key", None)})
 
     def _made_by(self, event: Event) -> Iterator[str]:
@@ -366,7 +369,7 @@ class _Search:
         there = [config for config in configs if place in config.done]
         missing = [config for config in configs if place not in config.done]
         self.tried = 0
-        pending = self._component(place)
+        pending = self._component(place, frozenset.intersection(*(config.done for config in missing or configs)))
         known = [near for near in pending if self.pending[near].status is not None]
         unknown = [near for near in pending if self.pending[near].status is None]
         most = min(least, len(unknown))
@@ -376,9 +379,10 @@ class _Search:
                 return found
             most += 1
 
-    def _component(self, place: int) -> list[int]:
-        """The pending events, of those that change something, that the event may depend on; by way of others too."""
-        left = {near for near, event in self.pending.items() if near != place and not self._is_pure(event)}
+    def _component(self, place: int, done: frozenset[int]) -> list[int]:
+        """The pending events, of those that change something, that the event may depend on; by way of others too, such
+        as a refusal that one of them makes right and the event makes wrong."""
+        left = {near for near in self.pending if near != place and near not in done}
         near, reached = [], [place]
         while reached:
             items = self.items[reached.pop()]
@@ -386,7 +390,7 @@ class _Search:
             left.difference_update(found)
             near += found
             reached += found
-        return sorted(near)
+        return sorted(other for other in near if not self._is_pure(self.pending[other]))
 
     def _reach(
         self, start: _Config, place: int, known: Sequence[int], unknown: Sequence[int], most: int
@@ -410,7 +414,7 @@ class _Search:
                     if after.key in seen:
                         continue
                     seen.add(after.key)
-                    way = (*before, near)
+                    way = (*before, near, *(after.done - config.done - {near, place}))
                     if place in after.done:
                         found += [after] * self._depends(way, place)
                         continue
@@ -420,18 +424,20 @@ class _Search:
         return found
 
     def _depends(self, way: Sequence[int], place: int) -> bool:
-        """Each event of the way touches what one after it touches; else it could as well happen later."""
+        """Each event of the way touches what one after it touches; else it could as well happen later. What changes
+        nothing is on the way because of the one before it, and may touch nothing more."""
         items = set(self.items[place])
         for near in reversed(way):
-            if not self.items[near] & items:
+            if self.items[near] & items:
+                items |= self.items[near]
+            elif not self._is_pure(self.pending[near]):
                 return False
-            items |= self.items[near]
         return True
 
     def _later(self, direct: Sequence[_Config], way: Sequence[int], end: _Config) -> bool:
         """Whether the events of the way lead to the same state when they happen after the event instead of before."""
         reached = list(direct)
-        for near in way:
+        for near in [near for near in way if not self._is_pure(self.pending[near])]:
             reached = [
                 after
                 for config in reached

@@ -145,6 +145,22 @@ def test_releasing_what_is_not_held_changes_nothing(make):
     assert not AuditLog.objects.filter(action="slot.released").exists()
 
 
+def test_releasing_a_hold_that_has_ended_changes_nothing_whoever_asks():
+    slot = SlotFactory()
+    token, _ = hold(slot)
+    end(slot)
+    for arguments in ({"actor": OTHER}, {"hold_token": "wrong"}, {"hold_token": token}, {}):
+        release(slot, **arguments)
+    assert AvailableSlot.objects.free().exists()
+    assert not AuditLog.objects.filter(action="slot.released").exists()
+
+
+def test_a_refused_call_names_the_slot_in_the_log(api):
+    slot = booked().slot
+    assert api.post(f"/api/v1/available-slots/{slot.pk}/hold").status_code == 409
+    assert AuditLog.objects.get(action="slot.held").object_id == str(slot.pk)
+
+
 def test_releasing_a_slot_that_is_not_there_is_not_found():
     with pytest.raises(SlotNotFound):
         release(uuid.uuid4())
