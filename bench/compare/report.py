@@ -17,8 +17,9 @@ ABOUT = (
     "{slots:,} slots; {cores} cores ({processor}), {memory_gb} GB, PostgreSQL {postgresql}, Python {python}; load "
     "average before: {load_average}. Medians of {rounds} interleaved rounds of {seconds} s. This system as it is "
     "served by default, with authentication, permissions, validation, throttle and audit, also of what is read. "
-    "FastAPI with async SQLAlchemy 2, asyncpg and uvicorn, two workers, with validation and a plain audit row of what "
-    "is written. The bare database by pgbench, with prepared statements over the tables of this system. Only figures "
+    "FastAPI with async SQLAlchemy 2, asyncpg and uvicorn, two workers, with tokens, scopes, validation, and a plain "
+    "audit row of what is written, none of what is read. The bare database by pgbench, with prepared statements over "
+    "the tables of this system. Only figures "
     "of one run can be compared."
 )
 

@@ -1,6 +1,8 @@
 """The systems that are measured over HTTP, each started over a fresh copy of the data."""
 
+import hashlib
 import json
+import secrets
 import socket
 import subprocess
 import sys
@@ -102,9 +104,14 @@ def start_reference(template: str) -> System:
     port = _free_port()
     serve = ["uvicorn", "main:app", "--host", "127.0.0.1", "--port", str(port), "--workers", "2", "--no-access-log"]
     serve += ["--loop", "uvloop", "--http", "httptools"]
+    token = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    cluster.rows(database, "INSERT INTO clients (name, scopes) VALUES ('bench', %s)", [SCOPES])
+    given = "SELECT %s, now() + interval '1 day', id FROM clients"
+    cluster.rows(database, f"INSERT INTO access_tokens (digest, expires_at, client_id) {given}", [digest])
     environment = reference.environment(database)
     server = _spawn("reference_fastapi", reference.python("-m", *serve), environment, reference.SOURCE)
-    system = System("reference_fastapi", database, f"http://127.0.0.1:{port}", "none", server)
+    system = System("reference_fastapi", database, f"http://127.0.0.1:{port}", token, server)
     _wait_for(system, "/api/v1/health")
     return system
 

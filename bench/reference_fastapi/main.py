@@ -1,6 +1,6 @@
 """The same calls as the product's, as FastAPI with SQLAlchemy 2 and asyncpg has them: the reference of ``make bench``.
 
-Without authentication, holds, visit types with rules, merged records, idempotency keys, and a log that is sealed.
+Without holds, visit types with rules, merged records, idempotency keys, and a log that is sealed.
 """
 
 import base64
@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from database import SessionOfRequest
 from fastapi import FastAPI, HTTPException, Query, Request
-from models import Appointment, AuditLog, AvailableSlot, Doctor, Patient
+from models import Appointment, AuditLog, AvailableSlot, Client, Doctor, Patient
 from schemas import AppointmentOut, BookIn, CancelIn, Page, SlotOut
+from security import needs
 from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,6 +20,7 @@ from sqlalchemy.orm import joinedload
 
 app = FastAPI(title="Reference")
 PageSize = Annotated[int, Query(ge=1, le=200)]
+Writer = Annotated[Client, needs("appointments:write")]
 
 
 @app.get("/api/v1/health")
@@ -26,7 +28,7 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.get("/api/v1/available-slots", response_model=Page[SlotOut])
+@app.get("/api/v1/available-slots", response_model=Page[SlotOut], dependencies=[needs("slots:read")])
 async def list_free_slots(
     request: Request,
     session: SessionOfRequest,
@@ -54,7 +56,7 @@ async def list_free_slots(
     return await _page(request, session, query, AvailableSlot, cursor, page_size)
 
 
-@app.get("/api/v1/appointments", response_model=Page[AppointmentOut])
+@app.get("/api/v1/appointments", response_model=Page[AppointmentOut], dependencies=[needs("appointments:read")])
 async def list_appointments(
     request: Request,
     session: SessionOfRequest,
@@ -74,7 +76,11 @@ async def list_appointments(
     return await _page(request, session, query, Appointment, cursor, page_size)
 
 
-@app.get("/api/v1/appointments/{appointment_id}", response_model=AppointmentOut)
+@app.get(
+    "/api/v1/appointments/{appointment_id}",
+    response_model=AppointmentOut,
+    dependencies=[needs("appointments:read")],
+)
 async def get_appointment(appointment_id: uuid.UUID, session: SessionOfRequest) -> Any:
     found = (await session.scalars(_appointments().where(Appointment.id == appointment_id))).one_or_none()
     if found is None:
@@ -83,7 +89,7 @@ async def get_appointment(appointment_id: uuid.UUID, session: SessionOfRequest) 
 
 
 @app.post("/api/v1/book-appointment", response_model=AppointmentOut, status_code=201)
-async def book(body: BookIn, request: Request, session: SessionOfRequest) -> Any:
+async def book(body: BookIn, request: Request, session: SessionOfRequest, client: Writer) -> Any:
     patient = await session.get(Patient, body.patient_id)
     if patient is None or not patient.is_active:
         raise HTTPException(404, "There is no such patient.")
@@ -109,7 +115,7 @@ async def book(body: BookIn, request: Request, session: SessionOfRequest) -> Any
         **{name: getattr(slot, name) for name in ("starts_at", "ends_at")},
     )
     session.add(appointment)
-    session.add(_told("appointment.booked", appointment, request, {"new": body.model_dump(mode="json")}))
+    session.add(_told("appointment.booked", appointment, client, request, {"new": body.model_dump(mode="json")}))
     try:
         await session.flush()
     except IntegrityError as error:
@@ -120,7 +126,7 @@ async def book(body: BookIn, request: Request, session: SessionOfRequest) -> Any
 
 
 @app.post("/api/v1/cancel-appointment", response_model=AppointmentOut)
-async def cancel(body: CancelIn, request: Request, session: SessionOfRequest) -> Any:
+async def cancel(body: CancelIn, request: Request, session: SessionOfRequest, client: Writer) -> Any:
     query = _appointments().where(Appointment.id == body.appointment_id).with_for_update(of=Appointment)
     appointment = (await session.scalars(query)).one_or_none()
     if appointment is None:
@@ -136,7 +142,7 @@ async def cancel(body: CancelIn, request: Request, session: SessionOfRequest) ->
     await session.execute(
         update(AvailableSlot).where(AvailableSlot.id == appointment.slot_id).values(status="available")
     )
-    session.add(_told("appointment.cancelled", appointment, request, details))
+    session.add(_told("appointment.cancelled", appointment, client, request, details))
     await session.commit()
     return appointment
 
@@ -145,10 +151,11 @@ def _appointments() -> Select[tuple[Appointment]]:
     return select(Appointment).options(joinedload(Appointment.doctor), joinedload(Appointment.department))
 
 
-def _told(action: str, appointment: Appointment, request: Request, details: dict[str, Any]) -> AuditLog:
+def _told(action: str, appointment: Appointment, client: Client, request: Request, details: dict[str, Any]) -> AuditLog:
     return AuditLog(
         action=action,
         status="success",
+        user_id=client.name,
         appointment_id=appointment.id,
         patient_id=appointment.patient_id,
         object_type="appointment",

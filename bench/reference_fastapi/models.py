@@ -157,6 +157,25 @@ class Appointment(Visit, Recorded, Base):
     )
 
 
+class Client(Base):
+    __tablename__ = "clients"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    scopes: Mapped[str]
+
+
+class AccessToken(Base):
+    __tablename__ = "access_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+    client_id: Mapped[int] = mapped_column(ForeignKey("clients.id"))
+
+    client: Mapped[Client] = relationship()
+
+
 class AuditLog(Base):
     __tablename__ = "audit_logs"
 
