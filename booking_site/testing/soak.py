@@ -27,7 +27,7 @@ COLUMNS = ("fault", "times", "acknowledged", "sent again", "lost", "double", "ot
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
-    from booking_site.testing import submissions  # noqa: F401 - registers its faults
+    from booking_site.testing import promotions, submissions  # noqa: F401 - register their faults
     from booking_site.testing.faults import FAULTS
 
     options = _options(list(FAULTS))
