@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +54,17 @@ class Load:
         self._over = threading.Event()
         sites = [address, *others]
         makers = [
-            _Client(self, number, sites[number % len(sites)], token, hospital, clients, keys, timeout, random.Random(seed + number))
+            _Client(
+                self,
+                number,
+                sites[number % len(sites)],
+                token,
+                hospital,
+                clients,
+                keys,
+                timeout,
+                random.Random(seed + number),
+            )
             for number in range(clients)
         ]
         self._threads = [threading.Thread(target=maker.work, args=(self._over,), daemon=True) for maker in makers]

@@ -8,7 +8,8 @@ other, and at the end the roles are as they were:
   the new one before anybody stops it.
 - kill -9 of the primary, which then starts again, as the primary that it was.
 
-Then it is stopped, and follows as a standby made anew. The control has the same standby, which nobody waits for.
+Then it is stopped; before the next promotion it follows as a standby made anew. The control has the same standby, which
+nobody waits for.
 """
 
 import contextlib
@@ -57,7 +58,7 @@ class Pair:
     """Both sides; which is the primary changes with each promotion."""
 
     def __init__(self, folder: Path, *, is_synchronous: bool) -> None:
-        self.is_synchronous = is_synchronous
+        self.is_synchronous, self.has_standby = is_synchronous, False
         self.primary, self.standby = Side(folder / "east"), Side(folder / "west")
         self.primary.cluster = Cluster(self.primary.folder / "pg", listening(self.primary.port))
         self.primary.cluster.start()
@@ -66,17 +67,20 @@ class Pair:
         self.standby.make_site(self.primary, "off")
 
     def follow(self) -> None:
-        """The standby is made anew, from the primary."""
+        """The standby is made anew, from the primary, where there is none."""
+        if self.has_standby:
+            return
         self.standby.cluster = standby_of(
             self.primary.cluster, self.standby.folder / "pg", port=self.primary.cable.port, at=self.standby.port
         )
         if self.is_synchronous:
             be_synchronous(self.primary.cluster)
+        self.has_standby = True
 
     def promote(self) -> float:
         """The moment from which the other takes writes."""
         promote(self.standby.cluster)
-        self.primary, self.standby = self.standby, self.primary
+        self.primary, self.standby, self.has_standby = self.standby, self.primary, False
         return time.monotonic()
 
     def come_apart(self, apart: bool) -> None:
@@ -90,7 +94,7 @@ def both_sides(*, is_synchronous: bool) -> Iterator[Pair]:
         pair = Pair(folder, is_synchronous=is_synchronous)
         for side in (pair.primary, pair.standby):
             stack.callback(side.cable.close)
-            stack.callback(lambda side=side: side.cluster.kill())
+            stack.callback(lambda side=side: side.cluster.stop())
         sites = [pair.primary.site, pair.standby.site]
         with ThreadPoolExecutor() as pool:
             list(pool.map(stack.enter_context, sites))
@@ -105,10 +109,10 @@ def lose_primary(times: int, control: bool, tick: Tick) -> Outcome:
         with put_load_on(pair.primary.cluster, sealing, others=[other.address]) as load:
             for _ in range(times):
                 recoveries["partition"].append(_across_partition(pair, load))
-                findings += _fence(pair)
+                findings += _fence(pair.standby.cluster)
                 if not control:
                     recoveries["kill"].append(_after_kill(pair, load))
-                    findings += _fence(pair)
+                    findings += _fence(pair.standby.cluster)
                 tick()
             load.stop()
         findings += reckon(pair.primary.cluster, sealing, load.history, control)
@@ -121,6 +125,7 @@ def lose_primary(times: int, control: bool, tick: Tick) -> Outcome:
 
 def _across_partition(pair: Pair, load: Load) -> float:
     """Seconds without an acknowledged write after the promotion."""
+    pair.follow()
     load.wait_for(ENOUGH)
     pair.come_apart(True)
     time.sleep(NOTICED)
@@ -130,6 +135,7 @@ def _across_partition(pair: Pair, load: Load) -> float:
 
 
 def _after_kill(pair: Pair, load: Load) -> float:
+    pair.follow()
     load.wait_for(ENOUGH)
     pair.primary.cluster.kill()
     silence = load.silence(pair.promote())
@@ -137,15 +143,14 @@ def _after_kill(pair: Pair, load: Load) -> float:
     return silence
 
 
-def _fence(pair: Pair) -> list[str]:
-    """The old primary, which is back, may confirm nothing. Then it is stopped, and follows the new one."""
-    old, findings = pair.standby.cluster, []
+def _fence(old: Cluster) -> list[str]:
+    """The old primary, which is back, may confirm nothing. Then it is stopped."""
+    findings = []
     with contextlib.suppress(psycopg.OperationalError):
         with with_patience(ASTRAY).connect(old.url(), autocommit=True) as session:
             session.execute(WRITE)
         findings.append("broken: the old primary has confirmed a write")
     old.stop()
-    pair.follow()
     return findings
 
 

@@ -1,5 +1,5 @@
-"""A way to a server that can be cut: a port of ours that passes bytes on, until it hangs up, falls silent, or loses each
-packet as a network does that has come apart."""
+"""A way to a server that can be cut: a port of ours that passes bytes on, until it hangs up, falls silent, or loses all
+packets, as a network does that has come apart."""
 
 import contextlib
 import ctypes
