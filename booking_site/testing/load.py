@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
