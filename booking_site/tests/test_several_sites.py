@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from booking_site.testing import hospitals
-from booking_site.testing.clusters import Cluster, run_python, scratch, token
+from booking_site.testing.clusters import Cluster, copy_folder, run_python, scratch, token
 from booking_site.testing.racing import HttpClient, race
 from booking_site.testing.sites import Site
 from booking_site.testing.visitors import Visitor
@@ -18,6 +18,7 @@ LIMIT = 16  # requests a minute of one client
 LIMITED = "UPDATE api_clients SET requests_per_minute = %s WHERE name = 'Another client'"
 PROCESSES = 4  # that serve, on both sites
 DOCTORS = "/api/v1/doctors"
+NUMBERS = count()
 STATIC = re.compile(r'"(/static/[^"]+\.(?:css|js))"')
 
 
@@ -43,15 +44,12 @@ def two():
         for place in places:
             place.mkdir()
         sites = [Site(cluster, place, VAR_DIR=str(place), SEALER="off") for place in places]
-
-        def begin(site: Site) -> None:
-            run_python("django", "collectstatic", "--no-input", **site.environment)
-            site.start()
-
         try:
             with ThreadPoolExecutor() as pool:
                 limited = pool.submit(run_python, "booking_site.testing.visitors", DATABASE_URL=cluster.url())
-                list(pool.map(begin, sites))
+                run_python("django", "collectstatic", "--no-input", **sites[0].environment)
+                copy_folder(places[0] / "static", places[1] / "static")  # as an image for containers has them
+                list(pool.map(Site.start, sites))
             cluster.execute(LIMITED, [LIMIT])
             yield Two(cluster, *sites, limited.result().split()[-1])
         finally:
@@ -130,6 +128,3 @@ def test_files_of_a_page_of_one_come_from_the_other(two):
     for name in names:
         contents = [urllib.request.urlopen(f"{site}{name}", timeout=5).read() for site in (two.one, two.other)]
         assert contents[0] == contents[1]
-
-
-NUMBERS = count()
