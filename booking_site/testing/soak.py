@@ -83,11 +83,16 @@ def _failures(result: dict[str, Any]) -> list[str]:
     failures = list(result["findings"][:100])
     if (result["worst_recovery"] or 0) > LONGEST_RECOVERY:
         failures.append(f"writes resumed after {result['worst_recovery']:.1f} s")
-    if result["figures"].get("p99_ms", 0) > MOST_P99_MS:
-        failures.append(f"the 99th percentile is {result['figures']['p99_ms']:.0f} ms")
+    if (p99 := _p99(result)) > MOST_P99_MS:
+        failures.append(f"the 99th percentile is {p99:.0f} ms")
     if not result["control_lost"] + result["control_double"]:
         failures.append("the control lost nothing, so this proves nothing")
     return failures
+
+
+def _p99(result: dict[str, Any]) -> float:
+    """In milliseconds; 0 for a fault that has none."""
+    return max((value for name, value in result["figures"].items() if name.startswith("p99_ms")), default=0)
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
@@ -102,8 +107,8 @@ def _table(results: dict[str, Any]) -> str:
         other = len(result["findings"]) - result["lost"] - result["double"]
         worst = result["worst_recovery"]
         recovery = f"{worst:.1f} s" if worst is not None else "-"
-        if "p99_ms" in result["figures"]:
-            recovery = f"p99 {result['figures']['p99_ms']:.0f} ms"
+        if p99 := _p99(result):
+            recovery = f"p99 {p99:.0f} ms"
         control = f"{result['control_lost'] + result['control_double']:,} ({result['control']})"
         numbers = [f"{result[name]:,}" for name in ("times", "acknowledged", "repeated", "lost", "double")]
         rows.append((result["says"], *numbers, f"{other:,}", control, recovery))
