@@ -19,6 +19,7 @@ from booking_site.testing.volleys import Battery, Reply
 TWINS = 8  # at once, of one request
 RIVALS = 64
 CONTESTED = 1, 16  # seats, in turn
+WARM_UP = 2  # rushes
 LONGEST = {False: 1800, True: 10}  # seconds; for the control: its seats run out, taken by who does not know of it
 HURRY = 0.01  # seconds that impatient clients wait for an answer, at first
 
@@ -93,6 +94,10 @@ def contest(times: int, control: bool, tick: Tick) -> Outcome:
         findings: list[str] = []
         seconds: dict[int, list[float]] = {number: [] for number in CONTESTED}
         with Battery(site.address, token(), RIVALS) as battery:
+            for slot in hospital.slots[:WARM_UP]:  # what a process does for the first time is not measured
+                for reply in _rush(battery, hospital.patients[:RIVALS], [slot], history):
+                    if reply.status == 201:
+                        _give_up(battery, reply.body, history)
             for number in range(times):
                 many = CONTESTED[number % len(CONTESTED)]
                 slots = random.sample(hospital.slots, many)
