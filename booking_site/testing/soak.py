@@ -1,4 +1,4 @@
-"""``make soak``: every fault that the product survives, hundreds of times, and its control; an hour or so.
+"""``make soak``: every fault that the product survives, hundreds of times, and its control; two hours or so.
 
     python -m booking_site.testing.soak [--only kill_postgres cut_power] [--times 10] [--out soak.json]
 
