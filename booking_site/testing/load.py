@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,7 +32,8 @@ Answer = tuple[int | None, dict[str, Any]]  # None: never learnt
 
 
 class Load:
-    """``timeout``: seconds that a client waits for an answer at first; with each vain try half as long again."""
+    """``timeout``: seconds that a client waits for an answer at first; with each vain try half as long again.
+    ``others``: sites that serve the same, of which clients use one each, in turn."""
 
     def __init__(
         self,
@@ -43,14 +45,26 @@ class Load:
         keys: bool = True,
         timeout: float = 30,
         seed: int = 0,
+        others: Sequence[str] = (),
     ) -> None:
         self.history: list[Event] = []
         self.repeated = 0  # questions that were asked again
         self.failures: list[BaseException] = []  # of the clients themselves
         self.give_up = threading.Event()
         self._over = threading.Event()
+        sites = [address, *others]
         makers = [
-            _Client(self, number, address, token, hospital, clients, keys, timeout, random.Random(seed + number))
+            _Client(
+                self,
+                number,
+                sites[number % len(sites)],
+                token,
+                hospital,
+                clients,
+                keys,
+                timeout,
+                random.Random(seed + number),
+            )
             for number in range(clients)
         ]
         self._threads = [threading.Thread(target=maker.work, args=(self._over,), daemon=True) for maker in makers]

@@ -23,20 +23,24 @@ NAME = "standby"
 RETRY = "200ms"  # wal_retrieve_retry_interval: with its default of 5 s a promotion may take as long
 
 
-def listening(**settings: str) -> dict[str, str]:
-    """Settings of a server that can be reached at a port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return {"listen_addresses": "127.0.0.1", "port": str(port)} | settings
+def listening(at: str | None = None, **settings: str) -> dict[str, str]:
+    """Settings of a server that can be reached at a port of this machine, a free one unless it is given."""
+    if at is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            at = str(probe.getsockname()[1])
+    return {"listen_addresses": "127.0.0.1", "port": at} | settings
 
 
-def standby_of(primary: Cluster, folder: Path, *, port: int | None = None, **settings: str) -> Cluster:
-    """A running standby that has caught up. ``port``: the way to the primary, where it is not its own."""
+def standby_of(
+    primary: Cluster, folder: Path, *, port: int | None = None, at: str | None = None, **settings: str
+) -> Cluster:
+    """A running standby that has what the primary had by then. ``port``: the way to the primary, where it is not its
+    own; ``at``: where the standby listens. What lies in ``folder`` goes."""
     way = f"host=127.0.0.1 port={port or primary.port} user={embedded.SUPERUSER} application_name={NAME}"
     standby = Cluster(
         folder,
-        listening() | {"primary_conninfo": way, "wal_retrieve_retry_interval": RETRY} | settings,
+        listening(at) | {"primary_conninfo": way, "wal_retrieve_retry_interval": RETRY} | settings,
         empty=True,
     )
     data = standby.files.data
@@ -52,13 +56,10 @@ def standby_of(primary: Cluster, folder: Path, *, port: int | None = None, **set
         *("--dbname", f"host=127.0.0.1 port={primary.port} user={embedded.SUPERUSER}", "--write-recovery-conf"),
     )
     standby.start()
-    wait_until(lambda: is_streaming(primary))
+    [(end,)] = primary.execute("SELECT pg_current_wal_lsn()::text")
+    query = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn >= %s::pg_lsn"
+    wait_until(lambda: primary.execute(query, [end]) == [(1,)])
     return standby
-
-
-def is_streaming(primary: Cluster) -> bool:
-    query = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND replay_lsn >= pg_current_wal_lsn()"
-    return primary.execute(query) == [(1,)]
 
 
 def be_synchronous(primary: Cluster) -> None:
@@ -70,7 +71,9 @@ def be_synchronous(primary: Cluster) -> None:
 
 
 def promote(standby: Cluster) -> None:
-    """Returns when it takes writes."""
+    """Returns when it takes writes, by itself: no commit waits for a standby that it does not have yet."""
+    standby.execute("ALTER SYSTEM RESET synchronous_standby_names")
+    standby.execute("SELECT pg_reload_conf()")
     assert standby.execute("SELECT pg_promote(TRUE, 30)") == [(True,)]
 
 

@@ -1,4 +1,4 @@
-"""``make soak``: every fault that the product survives, hundreds of times, and its control; an hour or so.
+"""``make soak``: every fault that the product survives, hundreds of times, and its control; two hours or so.
 
     python -m booking_site.testing.soak [--only kill_postgres cut_power] [--times 10] [--out soak.json]
 
@@ -27,7 +27,7 @@ COLUMNS = ("fault", "times", "acknowledged", "sent again", "lost", "double", "ot
 
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "booking_site.settings")
-    from booking_site.testing import deploys, submissions  # noqa: F401 - register their faults
+    from booking_site.testing import deploys, promotions, submissions  # noqa: F401 - register their faults
     from booking_site.testing.agreement import MODEL
     from booking_site.testing.faults import FAULTS, register
 
@@ -87,8 +87,8 @@ def _failures(result: dict[str, Any]) -> list[str]:
     failures = list(result["findings"][:100])
     if (result["worst_recovery"] or 0) > LONGEST_RECOVERY:
         failures.append(f"writes resumed after {result['worst_recovery']:.1f} s")
-    if result["figures"].get("p99_ms", 0) > MOST_P99_MS:
-        failures.append(f"the 99th percentile is {result['figures']['p99_ms']:.0f} ms")
+    if (p99 := _p99(result)) > MOST_P99_MS:
+        failures.append(f"the 99th percentile is {p99:.0f} ms")
     if not _lost_by_control(result):
         failures.append("the control lost nothing, so this proves nothing")
     return failures
@@ -96,6 +96,11 @@ def _failures(result: dict[str, Any]) -> list[str]:
 
 def _lost_by_control(result: dict[str, Any]) -> int:
     return sum(result[name] for name in ("control_lost", "control_double", "control_order"))
+
+
+def _p99(result: dict[str, Any]) -> float:
+    """In milliseconds; 0 for a fault that has none."""
+    return max((value for name, value in result["figures"].items() if name.startswith("p99_ms")), default=0)
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
@@ -110,8 +115,8 @@ def _table(results: dict[str, Any]) -> str:
         other = len(result["findings"]) - result["lost"] - result["double"]
         worst = result["worst_recovery"]
         recovery = f"{worst:.1f} s" if worst is not None else "-"
-        if "p99_ms" in result["figures"]:
-            recovery = f"p99 {result['figures']['p99_ms']:.0f} ms"
+        if p99 := _p99(result):
+            recovery = f"p99 {p99:.0f} ms"
         control = f"{_lost_by_control(result):,} ({result['control']})"
         numbers = [f"{result[name]:,}" for name in ("times", "acknowledged", "repeated", "lost", "double")]
         rows.append((result["says"], *numbers, f"{other:,}", control, recovery))

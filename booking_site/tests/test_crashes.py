@@ -5,7 +5,7 @@ The bounds on time are wide here, for a busy machine; the soak has the strict on
 
 import pytest
 
-from booking_site.testing import deploys, submissions  # noqa: F401 - register their faults
+from booking_site.testing import deploys, promotions, submissions  # noqa: F401 - register their faults
 from booking_site.testing.faults import FAULTS
 
 LONGEST_RECOVERY = 40  # seconds
