@@ -119,10 +119,14 @@ FREE_SHARED_SQL = " AND ".join(rule.holds for rule in (*OF_SEAT, *OF_VISIT_TYPE)
 # Parameters: hold_digest (text), is_staff (boolean).
 CLAIMABLE_SQL = _all(f"({_NOBODYS} OR {_MINE})", f"(%(is_staff)s OR {OF_PUBLIC.holds})")
 
-# Which rules hold for one seat: one row, one boolean a rule. Parameters: slot_id, and those of CLAIMABLE_SQL.
+# Which rules hold for one seat, one boolean a rule, after its status, what its people and things are called, and
+# whether it is to be had. Parameters: slot_id, and those of CLAIMABLE_SQL.
 RULES = (*OF_SEAT, *OF_VISIT_TYPE, OF_PUBLIC._replace(holds=f"(%(is_staff)s OR {OF_PUBLIC.holds})"))
 WHY_SQL = f"""
-SELECT {_NOBODYS} OR {_MINE}, {", ".join(rule.holds for rule in RULES)}
+SELECT available_slots.status, doctors.name, departments.name, visit_types.name, visit_types.latest_minutes,
+    visit_types.earliest_days, {_NOBODYS} OR {_MINE}, {", ".join(rule.holds for rule in RULES)}
 FROM available_slots JOIN visit_types ON visit_types.code = available_slots.visit_type
+    JOIN doctors ON doctors.id = available_slots.doctor_id
+    JOIN departments ON departments.id = available_slots.department_id
 WHERE available_slots.id = %(slot_id)s
 """

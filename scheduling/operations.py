@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from booking_site.core.actor import Actor
 from booking_site.core.operations import operation
+from booking_site.core.sql import planned
 from booking_site.core.wallclock import duration_label
 from scheduling import signals
 from scheduling.availability import CLAIMABLE_SQL, GONE, RULES, WHY_SQL
@@ -190,25 +191,22 @@ def explain_refusal(
 
     ``rules`` names the ones to ask; without it all are, and the seat itself: asked only after a refusal.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(WHY_SQL, {"slot_id": slot_id, "hold_digest": digest(hold_token), "is_staff": is_staff})
-        row = cursor.fetchone()
-    if row is None:
+    rows = planned(WHY_SQL, {"slot_id": slot_id, "hold_digest": digest(hold_token), "is_staff": is_staff})
+    if not rows:
         raise SlotNotFound
-    slot = AvailableSlot.objects.select_related("doctor", "department", "visit_type").get(pk=slot_id)
+    status, doctor, department, visit_type, latest, earliest, seat_is_free, *held = rows[0]
     names = {
-        "doctor": slot.doctor.name,
-        "department": slot.department.name,
-        "visit_type": slot.visit_type.name,
-        "latest": duration_label(slot.visit_type.latest_minutes),
-        "earliest": slot.visit_type.earliest_days,
+        "doctor": doctor,
+        "department": department,
+        "visit_type": visit_type,
+        "latest": duration_label(latest),
+        "earliest": earliest,
     }
-    seat_is_free, *held = row
     broken = [(rule.code, str(rule.otherwise) % names) for rule, holds in zip(RULES, held, strict=True) if not holds]
     if rules is not None:
         broken = [(code, detail) for code, detail in broken if code in rules]
     elif not seat_is_free:
-        code, detail = GONE.get(slot.status, GONE["booked"])
+        code, detail = GONE.get(status, GONE["booked"])
         broken.append((code, str(detail)))
     if not broken:
         return
