@@ -2,7 +2,7 @@
 # make test  all tests            make check  everything but the tests that must hold before a change goes in
 # make bench compares the API with others   make clean  removes what make built (never var/, where the data is)
 # make benchmarks  all other benchmarks, one after another    make bench BENCH="--help" says how to take a part of bench
-# make soak  every fault that the product survives, hundreds of times (an hour); SOAK="--only cut_power --times 5" less
+# make soak  every fault that the product survives, hundreds of times (two hours); SOAK="--only cut_power --times 5" less
 # make lock  pins the packages anew    make screenshots  takes the pictures of docs/console.md anew
 # make messages  gathers the texts to be translated, and compiles what is translated (needs GNU gettext)
 # PYTHON=/path/to/python3.12 chooses the interpreter of a new .venv; VENV=dir puts it elsewhere.

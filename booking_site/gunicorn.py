@@ -43,6 +43,8 @@ forwarded_allow_ips = ""  # X-Forwarded-... is judged in one place: TRUSTED_PROX
 if is_on(os.environ.get("METRICS", "off")):
     shared.open_folder()
 
+GARBAGE = 20_000, 20, 20  # objects more than before, and rounds, until it is looked for: a request makes thousands
+
 sealer: "subprocess.Popen[bytes] | None" = None
 
 
@@ -65,6 +67,7 @@ def when_ready(server: Any) -> None:
     """Ctrl-C ends as gently as SIGTERM does: requests at work are finished, then everything stops."""
     global sealer
     gc.freeze()  # the code, which the workers share: to look for garbage in it would only copy its pages
+    gc.set_threshold(*GARBAGE)
     signal.signal(signal.SIGINT, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # what "manage.py serve" held back
     if is_on(os.environ.get("SEALER", "on")):

@@ -179,6 +179,7 @@ def test_backends_that_end_in_the_middle_of_requests_crash_nothing(make_token):
             worker.join()
     assert ended > 20  # the control
     answers = Counter(seen)
-    assert {status for _, status in answers} <= {200, 201, 302, 503}, answers
+    waits = {("sign in", 429)}  # a try that could not be taken back counts, and too many of them are told to wait
+    assert {status for _, status in set(answers) - waits} <= {200, 201, 302, 503}, answers
     assert any(status == 503 for _, status in answers)
     assert answers["book", 201] == Appointment.objects.count() == len(bodies)
