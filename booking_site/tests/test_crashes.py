@@ -28,4 +28,5 @@ def test_nothing_is_lost_and_nothing_twice(fault):
 
 
 def test_without_its_guarantee_something_is(fault):
-    assert fault.run_control(fault.control_short).losses > 0
+    """What a fault hits is chance: it may strike three times."""
+    assert any(fault.run_control(fault.control_short).losses > 0 for _ in range(3))
