@@ -24,7 +24,7 @@ run: $(VENV)/.packages
 	@LOCAL=on HTTPS=off exec $(BIN)/python manage.py serve
 
 test: $(VENV)/.packages-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/.packages-dev
 	$(BIN)/ruff check

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 from gunicorn.systemd import sd_notify
 
+FORMER = "GUNICORN_PID"  # gunicorn's own: it names the running master to the one that is to take over
+
 
 def start_alike(server: Any) -> None:
     """``pre_exec``. gunicorn would start the file that ran; of ``python -m gunicorn`` that is one which cannot."""
@@ -22,7 +24,7 @@ def start_alike(server: Any) -> None:
 
 def take_over(worker: Any) -> None:
     """``post_worker_init``. systemd learns which process is the main one now, before the other ends."""
-    former = int(os.environ.get("GUNICORN_PID") or 0)
+    former = int(os.environ.get(FORMER) or 0)
     if former and worker.age >= worker.cfg.workers and psutil.Process(worker.ppid).ppid() == former:
         sd_notify(f"MAINPID={worker.ppid}", worker.log)
         os.kill(former, signal.SIGTERM)

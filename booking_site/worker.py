@@ -29,11 +29,8 @@ class Worker(ThreadWorker):
         super().init_process()
 
     def enqueue_req(self, conn: TConn) -> None:
-        """While a thread is free, as ever. Else it is looked at what has come, without taking it; for what has yet to
-        come, the poller waits."""
-        if self.busy < self.cfg.threads:
-            self._serve(conn)
-            return
+        """It is looked at what has come, without taking it. For what has yet to come, the poller waits: no thread does.
+        While all threads are busy, health checks go aside."""
         try:
             begins = conn.sock.recv(LONGEST, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -43,7 +40,8 @@ class Worker(ThreadWorker):
             begins = b""  # it has been read before
         except OSError:
             begins = b""  # the thread will see
-        if begins.startswith(ASIDE):
+        conn.data_ready = True
+        if self.busy >= self.cfg.threads and begins.startswith(ASIDE):
             done = self.aside.submit(self.handle, conn)
             done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
         else:

@@ -64,6 +64,27 @@ def is_open(connection):
 
 
 @pytest.mark.parametrize("worker", [OURS, GUNICORNS])
+def test_who_says_nothing_keeps_nobody_waiting(tmp_path, worker):
+    """The control: gunicorn's own worker gives each of them a thread for five seconds."""
+    with server(tmp_path, worker) as (_, connect):
+        with connect() as early:
+            ask(early)
+            assert answer(early)
+        silent = [connect() for _ in range(4)]
+        time.sleep(0.2)
+        with connect() as other:
+            other.settimeout(1)
+            ask(other)
+            try:
+                is_answered = bool(answer(other))
+            except TimeoutError:
+                is_answered = False
+        assert is_answered == (worker == OURS)
+        for connection in silent:
+            connection.close()
+
+
+@pytest.mark.parametrize("worker", [OURS, GUNICORNS])
 def test_who_does_not_hang_up_keeps_nobody_waiting(tmp_path, worker):
     """The control: gunicorn's own worker waits for them, one after the other."""
     with server(tmp_path, worker) as (_, connect):
