@@ -159,6 +159,7 @@ window.todayBoard = (host, config, on) => {
         return {domNodes: [make("b", "", info.resource.title), ...notes.map((note) => make("span", "note", note))]};
     };
     const dayIn = (zone) => new Date().toLocaleDateString("sv-SE", {timeZone: zone}); // 2026-11-30
+    const MORNING = "07:00:00"; // where another day opens that begins at night
     const clockIn = (zone) => new Date().toLocaleTimeString("en-GB", {timeZone: zone, hour12: false});
     const resourcesOf = (section) => section.columns.map((column) => (
         {id: column.id, title: column.title, extendedProps: {notes: column.notes}}));
@@ -182,7 +183,7 @@ window.todayBoard = (host, config, on) => {
         slotLabelInterval: {hours: 1},
         slotLabelFormat: {hour: "2-digit", minute: "2-digit", hourCycle: "h23"},
         slotEventOverlap: false,
-        scrollTime: config.day === dayIn(section.zone) ? clockIn(section.zone) : section.first,
+        scrollTime: config.day === dayIn(section.zone) ? clockIn(section.zone) : MORNING,
         locale: document.documentElement.lang || "en",
         eventTimeFormat: () => "",
         eventContent: contentIn,
