@@ -216,9 +216,9 @@ register(
         killing(kill_workers, keys=False),
         says="kill -9 of web workers",
         control="no Idempotency-Key",
-        short=3,
+        short=5,
         long=500,
-        control_short=4,
+        control_short=6,
         control_long=50,
     ),
 )
